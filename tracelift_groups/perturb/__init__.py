@@ -1,0 +1,1 @@
+"""Twins and flaws: templates, the engines that make them, and the checks that confirm them."""

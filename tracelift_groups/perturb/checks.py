@@ -1,0 +1,215 @@
+"""The gate: certificates are derived from the texts alone, and nothing unconfirmed is written.
+
+An engine proposes a flawed text; :func:`certify` reads problem, parent and flawed text, runs the
+postconditions of the kind and writes the certificate itself. :func:`recheck` does the same for a
+finished group and compares. What an engine believes it did is never asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from fractions import Fraction
+
+from tracelift_groups.perturb.math.evidence import POSTCONDITIONS, Evidence, Pair, Unconfirmed
+from tracelift_groups.perturb.math.evidence.pair import stated
+from tracelift_groups.perturb.math.numbers import plain
+from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
+from tracelift_groups.perturb.template import Template, load_templates
+from tracelift_groups.records import Certificate, Group, Trace
+
+_GIVEAWAY = re.compile(
+    r"\b(?:incorrect(?:ly)?|wrong(?:ly)?|mistake[ns]?|mistakenly|erroneous(?:ly)?|error|oops"
+    r"|instead of|should (?:be|have)|forg[eo]t(?:s|ting|ten)?|ignor(?:e[ds]?|ing)|overlook\w*"
+    r"|confus\w*|flaw(?:ed)?|misread\w*)\b",
+    re.IGNORECASE,
+)
+_MARKER = re.compile(r"<<|>>|####|\\boxed")
+
+
+def certify(template: Template, parent: MathTrace, flawed: MathTrace, operator: str) -> Certificate:
+    """Derive the certificate of a flaw from the two texts.
+
+    Args:
+        template: The kind that the flaw claims to be.
+        parent: The sound trace that it was made from.
+        flawed: The trace to certify.
+        operator: Who made it; recorded, not believed.
+
+    Raises:
+        Unconfirmed: Some postcondition does not hold, the edit is not local, the wording gives
+            it away, or a number comes from nowhere.
+    """
+    pair = Pair(parent, flawed)
+    _check_wording(pair)
+    _check_local(pair)
+    evidence: Evidence | None = None
+    for name in template.postconditions:
+        evidence = POSTCONDITIONS[name](pair) or evidence
+    if evidence is None:
+        raise Unconfirmed(f"no postcondition of {template.id} locates the flaw")
+    _check_supported(pair, evidence, template)
+    start = flawed.offsets[evidence.step]
+    return Certificate(
+        kind=template.id,
+        operator=operator,
+        severity=template.rubric.severity.grade(_share(template, pair, evidence)),
+        step=evidence.step,
+        start=start + evidence.start,
+        end=start + evidence.end,
+        before=evidence.before,
+        after=flawed.steps[evidence.step][evidence.start : evidence.end],
+        answer_before=_plain(parent.answer),
+        answer_after=_plain(flawed.answer),
+        answer_changed=parent.answer != flawed.answer,
+        method="symbolic",
+        propagation=evidence.propagation,
+        equation=evidence.equation,
+        expected=evidence.expected,
+        claimed=evidence.claimed,
+        quantity=evidence.quantity,
+    )
+
+
+def _plain(value: Fraction | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _share(template: Template, pair: Pair, evidence: Evidence) -> float:
+    """How much changed, by the template's measure: of the answer, or of the derivation."""
+    if template.rubric.severity.measure == "steps":
+        return evidence.lost / max(1, len(pair.parent.derivations))
+    before, after = pair.parent.answer, pair.flawed.answer
+    if before is None or after is None:
+        return 1.0
+    return float(abs(after - before) / abs(before)) if before else 1.0
+
+
+def _check_wording(pair: Pair) -> None:
+    if _MARKER.search(pair.flawed.text):
+        raise Unconfirmed("an annotation or answer marker is left in the text")
+    if " ".join(pair.flawed.text.split()) == " ".join(pair.parent.text.split()):
+        raise Unconfirmed("nothing was changed")
+    known = {match[0].lower() for match in _GIVEAWAY.finditer(pair.parent.text)}
+    for match in _GIVEAWAY.finditer(pair.flawed.text):
+        if match[0].lower() not in known:
+            raise Unconfirmed(f"the wording gives the flaw away: '{match[0]}'")
+
+
+def _check_local(pair: Pair) -> None:
+    """At most one step is reworded; every other one is the parent's, numbers aside, or gone."""
+    if sum(len(change.flawed) for change in pair.changes) > 1:
+        raise Unconfirmed("more than one step was reworded")
+
+
+def _check_supported(pair: Pair, evidence: Evidence, template: Template) -> None:
+    """No operand of the flawed trace comes from nowhere, but for the one that is the flaw."""
+    allowed = Counter(unsupported(pair.parent))
+    allowed_values = set(allowed) | _values_of_flaw(pair, evidence, template)
+    for value in unsupported(pair.flawed):
+        if value not in allowed_values:
+            raise Unconfirmed(f"{plain(value)} is used but neither given nor derived")
+
+
+def _values_of_flaw(pair: Pair, evidence: Evidence, template: Template) -> set[Fraction]:
+    if "derivation_missing" in template.postconditions:
+        return {node.value for node in pair.parent.derivations}
+    if evidence.propagation == "local":
+        return {node.value for node in pair.parent.nodes}
+    if "unit_confused" in template.postconditions:
+        return {m.number.value for m in pair.flawed.mentions if m.step == evidence.step}
+    return set()
+
+
+def unsupported(trace: MathTrace) -> list[Fraction]:
+    """Operands that are neither given by the problem nor derived before."""
+    return [
+        m.number.value
+        for m in trace.mentions
+        if m.source.kind == "constant" and m.equation is not None and not m.stated
+    ]
+
+
+def check_sound(reference: MathTrace, twin: MathTrace) -> None:
+    """Check that a rewording is as sound as its reference.
+
+    Every equation holds; every operand is given, derived before, or a constant that the
+    reference uses too; every given quantity and every derived result that the reference's answer
+    rests on still has its place; the trace ends on the same value.
+
+    Raises:
+        Unconfirmed: With what is amiss.
+    """
+    if _MARKER.search(twin.text):
+        raise Unconfirmed("an annotation or answer marker is left in the text")
+    if twin.false_equations:
+        node = twin.false_equations[0]
+        raise Unconfirmed(f"'{stated(twin, node)}' does not hold")
+    if twin.answer != reference.answer:
+        raise Unconfirmed("the twin ends on another value")
+    if extra := set(unsupported(twin)) - set(unsupported(reference)):
+        raise Unconfirmed(f"{plain(min(extra))} is used but neither given nor derived")
+    used = {m.number.value for m in twin.mentions if m.equation is not None and not m.stated}
+    for mention in reference.mentions:
+        if mention.source.kind != "problem" or mention.equation is None or mention.stated:
+            continue
+        if mention.number.value not in used:
+            raise Unconfirmed(f"{plain(mention.number.value)} is not used any more")
+    if sum(_operations(twin)) < sum(_operations(reference)):
+        raise Unconfirmed("an operation of the derivation is gone")
+
+
+def _operations(trace: MathTrace) -> list[int]:
+    """How many numbers each derivation combines, less one."""
+    return [len(trace.operands(node)) - 1 for node in trace.derivations]
+
+
+def recheck(group: Group) -> list[str]:
+    """Derive every certificate of a finished math group anew.
+
+    Returns:
+        One line for each trace whose certificate is not confirmed or differs from what the texts
+        give; empty when all is well.
+    """
+    problem = Problem(group.problem)
+    templates = {template.id: template for template in load_templates("math")}
+    traces = {trace.trace_id: trace for trace in group.traces}
+    wrong = []
+    for trace in group.traces:
+        try:
+            if trace.role == "twin":
+                check_sound(_parsed(group.reference, problem), _parsed(trace, problem))
+            elif trace.role == "flawed":
+                _recheck_flaw(trace, traces, templates, problem)
+        except Unconfirmed as reason:
+            wrong.append(f"{trace.trace_id}: {reason}")
+    return wrong
+
+
+def _recheck_flaw(
+    trace: Trace, traces: dict[str, Trace], templates: dict[str, Template], problem: Problem
+) -> None:
+    template = templates.get(trace.kind or "")
+    if trace.certificate is None or template is None or trace.parent_id is None:
+        raise Unconfirmed("no certificate, parent or template to check against")
+    derived = certify(
+        template,
+        _parsed(traces[trace.parent_id], problem),
+        _parsed(trace, problem),
+        trace.certificate.operator,
+    )
+    if derived != trace.certificate:
+        names = [
+            name
+            for name in Certificate.model_fields
+            if getattr(derived, name) != getattr(trace.certificate, name)
+        ]
+        raise Unconfirmed(f"the texts give another certificate: {', '.join(names)}")
+
+
+def _parsed(trace: Trace, problem: Problem) -> MathTrace:
+    """Parse a stored trace; what stands between its steps is read off its text."""
+    if len(trace.steps) == 1:
+        return parse_trace(trace.steps, problem)
+    separator = trace.text[len(trace.steps[0]) : trace.text.index(trace.steps[1], len(trace.steps[0]))]
+    return parse_trace(trace.steps, problem, separator=separator)

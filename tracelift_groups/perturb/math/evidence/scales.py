@@ -1,0 +1,208 @@
+"""Units, rates and scales: what counts as a conversion, and what it is confused with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from tracelift_groups.perturb.math.evidence.equations import changed_place, whole_equation
+from tracelift_groups.perturb.math.evidence.omissions import quantity_words
+from tracelift_groups.perturb.math.evidence.pair import (
+    Evidence,
+    Pair,
+    Unconfirmed,
+    operators,
+    stated,
+    written,
+)
+from tracelift_groups.perturb.math.numbers import plain
+from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node, Problem
+
+# A conversion factor counts only where its units are spoken of.
+_FACTORS: Mapping[int, str] = {
+    60: r"minutes?|seconds?|hours?|hrs?|mins?|mph",
+    24: r"hours?|days?",
+    7: r"weeks?|days?|weekly|daily",
+    12: r"months?|years?|monthly|yearly|annual(?:ly)?|dozens?|inch(?:es)?|feet|foot",
+    52: r"weeks?|years?|weekly|yearly|annual(?:ly)?",
+    365: r"days?|years?|daily|yearly",
+    30: r"days?|months?|daily|monthly",
+    100: r"cents?|dollars?|cm|centimet(?:er|re)s?|met(?:er|re)s?|percent|percentage",
+    1000: r"grams?|kg|kilograms?|kilomet(?:er|re)s?|km|met(?:er|re)s?|lit(?:er|re)s?|ml"
+    r"|millilit(?:er|re)s?",
+    16: r"ounces?|pounds?|oz|lbs?",
+    3: r"yards?|feet|foot",
+    36: r"yards?|inch(?:es)?",
+    4: r"weeks?|months?|quarts?|gallons?|quarters?",
+    2000: r"tons?|pounds?",
+}
+CONFUSED_FACTORS: Mapping[Fraction, tuple[int, ...]] = {
+    Fraction(factor): confused
+    for factor, confused in {
+        60: (100, 24), 24: (12, 60), 7: (5,), 12: (10,), 52: (12, 50), 365: (30, 52), 30: (7,),
+        100: (10, 1000), 1000: (100,), 16: (12, 10), 3: (12, 10), 36: (12,), 4: (12, 7),
+        2000: (1000,),
+    }.items()
+}  # fmt: skip
+_RATE_BEHIND = re.compile(
+    r"^[^.?!,;]{0,40}?\b(?:each|per|every|apiece|a piece|an? (?:second|minute|hour|day|night|week"
+    r"|weekend|month|year|person|piece|pound|kilo|gallon|lit(?:er|re)|mile|foot|yard|dozen|box|bag"
+    r"|pack|cup|ticket|visit|game|lesson|glass|bottle|unit|trip|shift|session|page))\b"
+    r"|^\s*/\s*[a-z]",
+    re.IGNORECASE,
+)
+_RATE_BEFORE = re.compile(r"\b(?:each|every|per)\b[^.?!;]{0,50}$", re.IGNORECASE)
+
+
+def is_conversion(trace: MathTrace, mention: Mention) -> bool:
+    """Whether an operand is a conversion factor that the problem does not state as a number."""
+    value = mention.number.value
+    if mention.source.kind == "step" or value.denominator != 1:
+        return False
+    words = _FACTORS.get(int(value))
+    if words is None or mention.number.money or mention.number.percent:
+        return False
+    digits = any(
+        q.value == value and any(sign.isdigit() for sign in q.text)
+        for q in trace.problem.quantities
+    )
+    spoken = re.search(rf"\b(?:{words})\b", f"{trace.problem.text} {trace.steps[mention.step]}")
+    return spoken is not None and not digits
+
+
+def is_percentage(trace: MathTrace, mention: Mention) -> bool:
+    """Whether an operand is a percentage of the problem: 20%, 0.2, or the 100 of 20/100."""
+    if mention.source.kind == "step" or mention.equation is None:
+        return False
+    given = {
+        quantity.value
+        for quantity in trace.problem.quantities
+        if "%" in quantity.text or re.search(r"\bper ?cent", trace.problem.text)
+    }
+    if not given:
+        return False
+    number = mention.number
+    if number.percent:
+        return number.value in given and not _of_whole(trace, mention)
+    if number.value == 100:
+        return "/" in operators(trace.nodes[mention.equation].equation)
+    return 0 < number.value < 1 and number.value * 100 in given
+
+
+def _of_whole(trace: MathTrace, mention: Mention) -> bool:
+    """Whether the percentage is taken from 100 %, not from an amount."""
+    assert mention.equation is not None
+    return all(m.number.percent for m in trace.operands(trace.nodes[mention.equation]))
+
+
+def states_rate(problem: Problem, value: Fraction) -> bool:
+    """Whether the problem gives a value as a rate: each, per, a day."""
+    return any(
+        _RATE_BEHIND.search(problem.text[q.end :])
+        or _RATE_BEFORE.search(problem.text[: q.start])
+        for q in problem.quantities
+        if q.value == value
+    )
+
+
+def is_rate(trace: MathTrace, mention: Mention) -> bool:
+    """Whether an operand turns one unit into another: a conversion factor, or a given rate."""
+    given = mention.source.kind == "problem" and states_rate(trace.problem, mention.value)
+    return given or is_conversion(trace, mention)
+
+
+def unit_confused(pair: Pair) -> Evidence:
+    """A conversion, percentage or rate is misapplied in one place; the rest follows."""
+    count = len(pair.parent.nodes) - len(pair.flawed.nodes)
+    if count == 0:
+        return _misapplied(pair)
+    if count == 1:
+        return _skipped(pair)
+    raise Unconfirmed("more than one equation came or went")
+
+
+def _misapplied(pair: Pair) -> Evidence:
+    for right, wrong in zip(pair.parent.nodes, pair.flawed.nodes, strict=True):
+        if not pair.follows(besides=right.index):
+            continue
+        same = operators(right.equation) == operators(wrong.equation)
+        mention = _other_factor(pair, right, wrong) if same else _flipped(pair, right, wrong)
+        if mention is None:
+            continue
+        quantity = quantity_words(pair.parent, mention)
+        return whole_equation(pair, right, wrong)._replace(quantity=quantity)
+    raise Unconfirmed("no conversion, percentage or rate differs")
+
+
+def _other_factor(pair: Pair, right: Node, wrong: Node) -> Mention | None:
+    """The one operand that differs, if it is one that gets confused this way."""
+    numbers = written(wrong.equation)
+    mentions = [m for m in pair.parent.mentions if m.equation == right.index and not m.stated]
+    if len(mentions) != len(numbers) - 1:
+        return None
+    differing = [
+        (mention, number)
+        for mention, number in zip(mentions, numbers, strict=False)
+        if mention.number.value != number
+    ]
+    if len(differing) != 1:
+        return None
+    mention, number = differing[0]
+    ratio = number / mention.value if mention.value else None
+    if is_conversion(pair.parent, mention):
+        return mention if number in CONFUSED_FACTORS.get(mention.number.value, ()) else None
+    if is_percentage(pair.parent, mention) and ratio in (10, Fraction(1, 10)):
+        return mention
+    cents = 0 < mention.number.value < 1 and mention.source.kind in ("problem", "constant")
+    return mention if cents and ratio == 100 else None
+
+
+def _flipped(pair: Pair, right: Node, wrong: Node) -> Mention | None:
+    """The conversion factor that divides where it should multiply, or the other way."""
+    one, two = operators(right.equation), operators(wrong.equation)
+    if {one, two} != {("*", "=", "="), ("/", "=", "=")}:
+        return None
+    if written(right.equation)[:-1] != written(wrong.equation)[:-1]:
+        return None
+    factor = pair.parent.operands(right)[-1]
+    return factor if is_rate(pair.parent, factor) else None
+
+
+def _skipped(pair: Pair) -> Evidence:
+    """An equation is gone, and a value in the old unit (or the bare rate) stands in its place."""
+    for node in pair.parent.derivations:
+        operands = pair.parent.operands(node)
+        if len(operands) != 2:
+            continue
+        try:
+            place = changed_place(pair, node)
+        except Unconfirmed:
+            continue
+        value = place.value
+        if value is None or not pair.follows(removed={node.index: value}):
+            continue
+        for mention, other in (operands, operands[::-1]):
+            if _stands_for(pair.parent, node, mention, other, value):
+                return Evidence(
+                    step=place.step,
+                    start=place.start,
+                    end=place.end,
+                    before=place.before,
+                    expected=stated(pair.parent, node),
+                    claimed=plain(value),
+                    quantity=quantity_words(pair.parent, mention),
+                )
+    raise Unconfirmed("no conversion, percentage or rate was skipped")
+
+
+def _stands_for(
+    trace: MathTrace, node: Node, mention: Mention, other: Mention, value: Fraction
+) -> bool:
+    if is_conversion(trace, mention) and value == other.number.value:
+        return True
+    if is_percentage(trace, mention) and value == mention.value * 100:
+        return True
+    product = operators(node.equation)[0] == "*"
+    rate = mention.source.kind == "problem" and states_rate(trace.problem, mention.value)
+    return product and rate and value == mention.number.value

@@ -1,0 +1,239 @@
+"""Overlooked conditions: a quantity of the problem is never used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from random import Random
+from typing import NamedTuple
+
+from tracelift_groups.perturb.math.expression import Binary, Bracket, Leaf, Node, extent
+from tracelift_groups.perturb.math.rewrite import (
+    Draft,
+    Replacement,
+    apply,
+    as_written,
+    assert_value,
+    plausible,
+    propagate,
+    reworked,
+)
+from tracelift_groups.perturb.math.trace import MathTrace, Mention
+from tracelift_groups.perturb.math.trace import Node as Step
+
+
+# "Since a mile costs $4, ..." and "A mile costs $4, so ..."
+_LEADING_CLAUSE = re.compile(
+    r"^(?:(?:Since|If|As|Because|When|With|After|Given|At|In|For)\b[^,]*,\s*(?:so\s+|then\s+)?"
+    r"|[^,;:.]*,?\s+so\s+(?!far\b|much\b|many\b))"
+)
+
+
+def drop_term(trace: MathTrace, rng: Random) -> Iterator[Draft]:
+    """Leave one given number out of a longer sum, difference or product."""
+    choices = []
+    for step in trace.derivations:
+        equation = step.equation
+        if len(equation.segments) == 2 and equation.result and step.step not in trace.opaque:
+            choices += [(step, operation) for operation in _right_terms(equation.lhs)]
+    rng.shuffle(choices)
+    for step, operation in choices:
+        equation, text = step.equation, trace.steps[step.step]
+        term, result = operation.right, equation.result
+        assert result is not None
+        if not isinstance(term, Leaf) or not _dispensable(trace, step, term):
+            continue
+        cut = Replacement(step.step, extent(operation.left)[2], extent(term)[2], "")
+        value = reworked(text, equation, [cut])
+        if value is None:
+            continue
+        value = as_written(value, result, equation)
+        if plausible(value, step.value, result):
+            edits = propagate(trace, step, value)
+            if edits is not None:
+                yield Draft("drop_term", apply(trace, [*edits, cut]))
+
+
+def _right_terms(node: Node, depth: int = 0) -> Iterator[Binary]:
+    """Operations whose right term can go and leave an expression behind."""
+    if isinstance(node, Bracket):
+        yield from _right_terms(node.inner, depth)
+    elif isinstance(node, Binary):
+        if isinstance(node.left, Binary | Bracket) or depth:
+            yield node
+        yield from _right_terms(node.left, depth + 1)
+
+
+def use_unadjusted(trace: MathTrace, rng: Random) -> Iterator[Draft]:
+    """Go on with a value before the quantity adjusted it."""
+    for step, kept, gone in _adjustments(trace, rng):
+        value = kept.number.value
+        here = assert_value(trace, step, value, kept.number)
+        silenced = _silence(trace, step, gone)
+        edits = propagate(trace, step, value, strict=False)
+        if here is None or edits is None or silenced is None:
+            continue
+        later = [edit for edit in edits if edit.step != step.step]
+        steps = apply(trace, [*here, *later, *silenced.cuts], drop=silenced.steps)
+        yield Draft("use_unadjusted", tuple(_capitalised(one) for one in steps))
+
+
+def drop_step(trace: MathTrace, rng: Random) -> Iterator[Draft]:
+    """Leave the whole step out; what follows goes on with the value before it."""
+    for step, kept, gone in _adjustments(trace, rng):
+        edits = propagate(trace, step, kept.number.value, strict=False)
+        alone = sum(node.step == step.step for node in trace.nodes) == 1
+        silenced = _silence(trace, step, gone, dropped=True)
+        if edits is None or not alone or not trace.consumers(step) or silenced is None:
+            continue
+        later = [edit for edit in edits if edit.step != step.step]
+        yield Draft("drop_step", apply(trace, later, drop=[step.step, *silenced.steps]))
+
+
+def drop_branch(trace: MathTrace, rng: Random) -> Iterator[Draft]:
+    """Leave out a value worked out from given numbers, and the term that it would become."""
+    branches = [
+        (step, user)
+        for step in trace.derivations
+        for user in trace.consumers(step)
+        if len(trace.consumers(step)) == 1 and step.step != user.step
+    ]
+    rng.shuffle(branches)
+    for step, user in branches:
+        given = [m for m in trace.operands(step) if m.source.kind == "problem"]
+        alone = sum(node.step == step.step for node in trace.nodes) == 1
+        if not alone or not any(_used_once(trace, step, m.number.value) for m in given):
+            continue
+        if any(m.source.kind == "step" for m in trace.operands(step)):
+            continue  # what led up to it would be left dangling
+        steps = _without_term(trace, step, user)
+        if steps:
+            yield Draft("drop_branch", steps)
+
+
+def _without_term(trace: MathTrace, step: Step, user: Step) -> tuple[str, ...] | None:
+    """Take the result of ``step`` out of the sum or difference that uses it."""
+    lhs, result = user.equation.lhs, user.equation.result
+    if result is None or len(user.equation.segments) > 2 or user.step in trace.opaque:
+        return None
+    said = [m for m in trace.mentions if m.source.equation == step.index and m.step != step.step]
+    if not isinstance(lhs, Binary) or lhs.op not in "+-" or any(m.equation is None for m in said):
+        return None
+    operands = trace.operands(user)
+    rest = [m for m in operands if m.source.equation != step.index]
+    if len(rest) != len(operands) - 1:
+        return None
+    if len(rest) == 1:
+        if lhs.op == "-" and operands[0] is not rest[0]:
+            return None
+        value = rest[0].number.value
+        here = assert_value(trace, user, value, rest[0].number)
+        edits = propagate(trace, user, value, strict=False)
+        if here is None or edits is None:
+            return None
+        later = [edit for edit in edits if edit.step != user.step]
+        return apply(trace, [*here, *later], drop=[step.step])
+    for operation in _right_terms(lhs):
+        term = operation.right
+        if operation.op not in "+-" or not isinstance(term, Leaf):
+            continue
+        if any(m.number.start == term.start for m in rest):
+            continue
+        cut = Replacement(user.step, extent(operation.left)[2], extent(term)[2], "")
+        value = reworked(trace.steps[user.step], user.equation, [cut])
+        edits = propagate(trace, user, value) if value is not None else None
+        if edits is not None:
+            return apply(trace, [*edits, cut], drop=[step.step])
+    return None
+
+
+class _Silenced(NamedTuple):
+    """What has to go for a quantity not to be mentioned any more."""
+
+    cuts: list[Replacement]
+    steps: list[int]
+
+
+def _silence(
+    trace: MathTrace, step: Step, gone: Mention, *, dropped: bool = False
+) -> _Silenced | None:
+    """Find the clause of the step, or the line of its own, that speaks of the quantity.
+
+    Returns:
+        None where it is spoken of in a place that the trace cannot do without.
+    """
+    cuts: list[Replacement] = []
+    lines: list[int] = []
+    for mention in trace.mentions:
+        if gone.number.value not in (mention.number.value, mention.value):
+            continue
+        if mention.equation == step.index or (dropped and mention.step == step.step):
+            continue
+        if mention.equation is not None:
+            return None
+        if mention.step != step.step:
+            if any(node.step == mention.step for node in trace.nodes):
+                return None
+            lines.append(mention.step)
+            continue
+        clause = _LEADING_CLAUSE.match(trace.steps[step.step])
+        if not clause or not mention.number.end <= clause.end() <= step.equation.start:
+            return None
+        if any(
+            m.source.equation == step.index and m.step == step.step and m.number.end <= clause.end()
+            for m in trace.mentions
+        ):
+            return None
+        cuts = [Replacement(step.step, 0, clause.end(), "")]
+    return _Silenced(cuts, lines)
+
+
+def _capitalised(step: str) -> str:
+    return step[:1].upper() + step[1:]
+
+
+def _adjustments(trace: MathTrace, rng: Random) -> list[tuple[Step, Mention, Mention]]:
+    """Steps of two operands: the one kept, and the given quantity that would be overlooked."""
+    found = []
+    for step in trace.derivations:
+        operands, lhs = trace.operands(step), step.equation.lhs
+        if len(operands) != 2 or step.equation.result is None or step.step in trace.opaque:
+            continue
+        # From 80 - 13 and 80 / 4 only the 80 can stay: it is what gets adjusted.
+        commutes = isinstance(lhs, Binary) and lhs.op in "+*"
+        for kept, gone in (operands, operands[::-1])[: 2 if commutes else 1]:
+            fits = kept.number.value not in (1, step.value) and _same_sort(kept, step)
+            if fits and gone.source.kind == "problem" and gone.value != 1:
+                found.append((step, kept, gone))
+    rng.shuffle(found)
+    return sorted(found, key=lambda f: f[1].source.equation is None)
+
+
+def _is_given(trace: MathTrace, step: Step, mention: Mention) -> bool:
+    """Whether a quantity of the problem stands here and nowhere else in the trace."""
+    if mention.source.kind != "problem" or mention.value == 1:
+        return False
+    return _used_once(trace, step, mention.number.value)
+
+
+def _used_once(trace: MathTrace, step: Step, value: Fraction) -> bool:
+    return all(
+        m.step == step.step for m in trace.mentions if value in (m.number.value, m.value)
+    )
+
+
+def _dispensable(trace: MathTrace, step: Step, term: Leaf) -> bool:
+    operands = [m for m in trace.operands(step) if m.number.start == term.start]
+    return bool(operands) and _is_given(trace, step, operands[0])
+
+
+def _same_sort(kept: Mention, step: Step) -> bool:
+    """Whether the value kept could stand for the result: money for money, no factor for a sum."""
+    result = step.equation.result
+    if result is None or kept.number.percent != result.percent:
+        return False
+    lhs = step.equation.lhs
+    if isinstance(lhs, Binary) and lhs.op in "+-":
+        return True
+    return kept.number.money == result.money and kept.number.value > 1

@@ -1,0 +1,310 @@
+"""A trace as a graph: steps, the equations they state, and which step feeds which.
+
+Every number of the text is a *mention* with a source: the equation that worked it out, the
+problem that gives it, a constant that nobody states, or unknown where two of these fit. An edit
+may only start at a value whose mentions are all certain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Literal
+
+from tracelift_groups.perturb.math.expression import (
+    Equation,
+    evaluate,
+    leaves,
+    read_equations,
+    tokenize,
+)
+from tracelift_groups.perturb.math.numbers import Number, Quantity, read_numbers, read_quantities
+
+SourceKind = Literal["step", "problem", "constant", "unsure"]
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\d(\"'])")
+# An abbreviation's full stop does not end a step.
+_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|vs|approx|etc|e\.g|i\.e|No)|\b[A-Z])\.$")
+
+
+def split_steps(text: str) -> tuple[str, ...]:
+    """Return the steps of a reasoning text: its lines or, in a single paragraph, its sentences."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) != 1:
+        return tuple(lines)
+    steps: list[str] = []
+    start = 0
+    line = lines[0]
+    for match in _SENTENCE_END.finditer(line):
+        piece = line[start : match.start()]
+        if _ABBREVIATION.search(piece):
+            continue
+        steps.append(piece.strip())
+        start = match.end()
+    return (*steps, line[start:].strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a number comes from; ``equation`` is an index into the trace's equations."""
+
+    kind: SourceKind
+    equation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A number of the trace. ``number`` has offsets within the step.
+
+    ``equation`` is the equation that it stands in, or None in prose; ``stated`` says that it is
+    that equation's result rather than an operand.
+    """
+
+    step: int
+    number: Number
+    value: Fraction
+    source: Source
+    equation: int | None = None
+    stated: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """An equation of the trace, by its place: ``step`` and the equation read there."""
+
+    index: int
+    step: int
+    equation: Equation
+
+    @property
+    def value(self) -> Fraction:
+        """The stated result."""
+        return self.equation.value
+
+
+@dataclass(frozen=True)
+class MathTrace:
+    """A parsed trace. Build it with :func:`parse_trace`."""
+
+    problem: Problem
+    steps: tuple[str, ...]
+    separator: str
+    nodes: tuple[Node, ...]
+    mentions: tuple[Mention, ...]
+    opaque: frozenset[int] = field(default_factory=frozenset)
+    """Steps with unknowns (``2x = 10``): kept as they are, never a place for an edit."""
+
+    @property
+    def text(self) -> str:
+        """The steps, joined as they were given."""
+        return self.separator.join(self.steps)
+
+    @cached_property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each step starts in :attr:`text`."""
+        found, position = [], 0
+        for step in self.steps:
+            found.append(position)
+            position += len(step) + len(self.separator)
+        return tuple(found)
+
+    @cached_property
+    def derivations(self) -> tuple[Node, ...]:
+        """The equations that work something out."""
+        return tuple(node for node in self.nodes if node.equation.derives)
+
+    @cached_property
+    def false_equations(self) -> tuple[Node, ...]:
+        """The equations that do not hold."""
+        return tuple(node for node in self.nodes if not node.equation.holds)
+
+    @cached_property
+    def answer(self) -> Fraction | None:
+        """What the trace ends on: its last step's result or, in prose, the number asserted."""
+        for step in reversed(range(len(self.steps))):
+            here = [node for node in self.nodes if node.step == step]
+            if here:
+                return here[-1].value
+            said = [mention for mention in self.mentions if mention.step == step]
+            if said:
+                return self._asserted(said)
+        return None
+
+    def _asserted(self, said: list[Mention]) -> Fraction:
+        results = [node.value for node in self.nodes]
+        values = [mention.number.value for mention in said]
+        if results and results[-1] in values:
+            return results[-1]
+        known = [value for value in values if value in results]
+        fresh = [m.number.value for m in said if m.source.kind != "problem"]
+        return [*values, *fresh, *known][-1]
+
+    def operands(self, node: Node) -> list[Mention]:
+        """The numbers on the left of an equation, in order."""
+        return [m for m in self.mentions if m.equation == node.index and not m.stated]
+
+    def mentions_of(self, node: Node) -> list[Mention]:
+        """Every number that is this equation's result, its own statement included."""
+        return [
+            m
+            for m in self.mentions
+            if m.source.equation == node.index or (m.equation == node.index and m.stated)
+        ]
+
+    def uncertain(self, node: Node) -> bool:
+        """Whether some number might or might not be this equation's result."""
+        return any(
+            m.source.kind == "unsure" and m.value == node.value and m.step >= node.step
+            for m in self.mentions
+        )
+
+    def consumers(self, node: Node) -> list[Node]:
+        """The equations that use this one's result."""
+        users = {m.equation for m in self.mentions if m.source.equation == node.index}
+        return [n for n in self.nodes if n.index in users and n.index != node.index]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem's text and its quantities."""
+
+    text: str
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Quantities in digits and in words."""
+        return tuple(read_quantities(self.text))
+
+    @cached_property
+    def values(self) -> frozenset[Fraction]:
+        """The values that the problem states."""
+        return frozenset(quantity.value for quantity in self.quantities)
+
+    def states(self, value: Fraction) -> bool:
+        """Whether the problem states a value, as it is or as its percentage."""
+        return value in self.values or value / 100 in self.values and value < 100
+
+
+def parse_trace(
+    text: str | Iterable[str], problem: Problem, *, separator: str | None = None
+) -> MathTrace:
+    """Parse a reasoning text.
+
+    Args:
+        text: The text, or its steps.
+        problem: The problem that it solves; tells given quantities from constants.
+        separator: What stands between steps; by default a line break for a text of several
+            lines, else a space.
+    """
+    if isinstance(text, str):
+        steps = split_steps(text)
+        separator = separator or ("\n" if "\n" in text.strip() else " ")
+    else:
+        steps = tuple(text)
+    separator = separator or "\n"
+    nodes: list[Node] = []
+    opaque = set()
+    for index, step in enumerate(steps):
+        equations = read_equations(step)
+        nodes += [Node(len(nodes) + i, index, one) for i, one in enumerate(equations)]
+        if _has_unknowns(step):
+            opaque.add(index)
+    mentions = _Linker(problem, steps, nodes).mentions()
+    return MathTrace(problem, steps, separator, tuple(nodes), tuple(mentions), frozenset(opaque))
+
+
+def _has_unknowns(step: str) -> bool:
+    """Whether a single letter stands for a number: x, 2b, (C+5)."""
+    tokens = tokenize(step)
+    for index, token in enumerate(tokens):
+        if token.kind != "word" or len(token.text) != 1 or token.text in "aIA":
+            continue
+        before = tokens[index - 1] if index else None
+        after = tokens[index + 1] if index + 1 < len(tokens) else None
+        touching = before is not None and before.kind == "number" and before.end == token.start
+        signs = [n for n in (before, after) if n is not None and n.kind in ("=", "op", "(")]
+        if touching or (signs and token.text not in "gmhLl"):
+            return True
+        if before is not None and before.text in ("Let", "let", "variable"):
+            return True
+    return False
+
+
+class _Linker:
+    """Gives every number its source, reading the trace from the front."""
+
+    def __init__(self, problem: Problem, steps: tuple[str, ...], nodes: list[Node]) -> None:
+        self.problem, self.steps, self.nodes = problem, steps, nodes
+        self.used: set[int] = set()
+
+    def mentions(self) -> list[Mention]:
+        found: list[Mention] = []
+        for index, step in enumerate(self.steps):
+            here = [node for node in self.nodes if node.step == index]
+            inside = [(n.equation.start, n.equation.end) for n in here]
+            prose = [
+                number
+                for number in read_numbers(step)
+                if not any(start <= number.start < end for start, end in inside)
+            ]
+            for node in here:
+                found += self._of_equation(node)
+            for number in prose:
+                found.append(self._of_prose(index, number, here))
+        return sorted(found, key=lambda m: (m.step, m.number.start))
+
+    def _of_equation(self, node: Node) -> list[Mention]:
+        equation = node.equation
+        found = []
+        last = len(equation.segments) - 1
+        for place, segment in enumerate(equation.segments):
+            for leaf in leaves(segment.node):
+                stated = place == last and equation.result is leaf.number
+                value = evaluate(leaf, equation.reading)
+                source = (
+                    Source("step", node.index)
+                    if stated
+                    else self._source(leaf.number.value, node.index)
+                )
+                if source.kind == "constant" and place:
+                    source = Source("unsure")  # an intermediate value within a chain
+                mention = Mention(node.step, leaf.number, value, source, node.index, stated)
+                found.append(mention)
+                if source.equation is not None and not stated:
+                    self.used.add(source.equation)
+        return found
+
+    def _of_prose(self, step: int, number: Number, here: list[Node]) -> Mention:
+        value = number.value
+        for node in here:  # "They earned $30 because 5 x 6 = 30"
+            result = node.equation.result
+            operands = {leaf.number.value for leaf in leaves(node.equation.lhs)}
+            if result and result.value == value and value not in operands:
+                if not self.problem.states(value) or result.end <= number.start:
+                    return Mention(step, number, value, Source("step", node.index))
+                return Mention(step, number, value, Source("unsure"))
+        before = here[0].index if here else next(
+            (node.index for node in self.nodes if node.step > step), len(self.nodes)
+        )
+        return Mention(step, number, value, self._source(value, before))
+
+    def _source(self, value: Fraction, before: int) -> Source:
+        """Decide among earlier results, given quantities and constants."""
+        results = [
+            node
+            for node in self.nodes[:before]
+            if node.equation.result and node.equation.result.value == value
+        ]
+        given = self.problem.states(value)
+        if not results:
+            return Source("problem") if given else Source("constant")
+        if given:
+            return Source("unsure")
+        unused = [node for node in results if node.index not in self.used]
+        if len(results) == 1 or (unused and len(unused) == len(results)):
+            return Source("step", results[0].index)
+        if unused:
+            return Source("step", unused[0].index)
+        return Source("unsure")

@@ -1,0 +1,131 @@
+"""Gold reasoning made a reference trace: cleaned of annotations, verified against the answer."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from tracelift_groups.perturb.math.expression import read_equations
+from tracelift_groups.perturb.math.numbers import plain, read_numbers
+from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
+
+_ANNOTATION = re.compile(r"<<([^<>]*)>>")
+_ANSWER_LINE = re.compile(
+    r"^\s*(?:####.*|(?:so\s+|thus,?\s+|therefore,?\s+)?the\s+(?:final\s+)?answer\s+is\b.*"
+    r"|answer\s*[:=].*|\\boxed\{.*)$",
+    re.IGNORECASE,
+)
+_ANSWER_TAIL = re.compile(
+    r"\s+(?:so\s+|thus,?\s+|therefore,?\s+)?the\s+(?:final\s+)?answer\s+is\b[^\n]*$",
+    re.IGNORECASE,
+)
+_SPACES = re.compile(r"[ \t\u00a0]+")
+
+
+class NoReference(Exception):  # noqa: N818 - an outcome that is recorded, not a failure
+    """The seed's reasoning cannot serve; ``reason`` is counted, ``detail`` is for the reader."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(f"{reason}: {detail}")
+
+
+class Annotation(NamedTuple):
+    """One ``<<expression=result>>`` of a gold rationale."""
+
+    expression: str
+    result: str
+
+
+def clean(reasoning: str) -> str:
+    """Return the reasoning alone: no ``<<…>>``, no final-answer line, tidy spaces.
+
+    A marker is removed whole, so that "48/2 = <<48/2=24>>24" becomes "48/2 = 24". Where the prose
+    skips the working ("that's $<<18*9=162>>162") the marker's expression is written out: what the
+    annotator worked out is part of the derivation.
+    """
+    lines = []
+    for line in reasoning.splitlines():
+        if _ANSWER_LINE.match(line):
+            continue
+        line = _SPACES.sub(" ", _unmark(_ANSWER_TAIL.sub("", line))).strip()
+        if line:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _unmark(line: str) -> str:
+    pieces: list[str] = []
+    position = 0
+    for match in _ANNOTATION.finditer(line):
+        before = line[position : match.start()]
+        expression, _, result = match[1].rpartition("=")
+        worked = len(read_numbers(expression)) > 1 and not expression.startswith(("+", "-"))
+        if worked:
+            before = _worked_out(before, expression, line[match.end() :], result)
+        pieces.append(before)
+        position = match.end()
+    return "".join([*pieces, line[position:]])
+
+
+def _worked_out(before: str, expression: str, after: str, result: str) -> str:
+    """Return ``before`` such that it ends with the working of the result that follows.
+
+    What the prose leaves out is added: the equals sign ("20 * .50 $10"), or the annotation's
+    expression ("so that's $162", "6 hours = 360 minutes").
+    """
+    stem = before.rstrip()
+    sign = stem[-1] if stem.endswith(("$", "€", "£")) else ""
+    stem = stem[: len(stem) - len(sign)].rstrip()
+    pretty = re.sub(r"\s*([-+*/])\s*", r" \1 ", expression.strip())
+    ways = (before, f"{stem} = {sign}", f"{stem} {pretty} = {sign}")
+    stated = read_numbers(result)
+    for way in ways:
+        equations = read_equations(way + (after or result))
+        if any(
+            e.holds and e.result and stated and e.result.value == stated[0].value
+            for e in equations
+            if e.end > len(way)
+        ):
+            return way
+    return before
+
+
+def gold_reference(problem: Problem, reasoning: str, answer: str) -> MathTrace:
+    """Clean and verify a seed's own reasoning.
+
+    Raises:
+        NoReference: With the reason: ``empty_reasoning``, ``bad_answer``, ``no_equation``,
+            ``false_equation`` or ``answer_mismatch``.
+    """
+    text = clean(reasoning)
+    if not text:
+        raise NoReference("empty_reasoning", "nothing is left once the answer line is removed")
+    gold = read_answer(answer)
+    trace = parse_trace(text, problem)
+    if not trace.derivations:
+        raise NoReference("no_equation", "no explicit arithmetic such as 'a * b = c' to build on")
+    if trace.false_equations:
+        node = trace.false_equations[0]
+        step = trace.steps[node.step]
+        stated = step[node.equation.start : node.equation.end]
+        raise NoReference("false_equation", f"step {node.step}: '{stated}' does not hold")
+    if trace.answer != gold:
+        found = "no number" if trace.answer is None else plain(trace.answer)
+        raise NoReference("answer_mismatch", f"the reasoning ends on {found}, not {plain(gold)}")
+    return trace
+
+
+def read_answer(answer: str) -> Fraction:
+    """Return the value of a gold answer such as ``1,200``, ``$3.50`` or ``-4``.
+
+    Raises:
+        NoReference: ``bad_answer`` where it is not one number.
+    """
+    text = answer.strip().replace("−", "-")
+    negative = text.startswith("-")
+    numbers = read_numbers(text.lstrip("-"))
+    if len(numbers) != 1:
+        raise NoReference("bad_answer", f"the gold answer '{answer}' is not one number")
+    return -numbers[0].value if negative else numbers[0].value

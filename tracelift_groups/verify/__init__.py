@@ -1,0 +1,1 @@
+"""Replies to verdicts: mathematics by exact comparison, programs by running them in isolation."""

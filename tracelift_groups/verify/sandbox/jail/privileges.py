@@ -1,0 +1,133 @@
+"""User ids, capabilities and resource limits of a sandbox process."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import struct
+
+from . import linux, syscalls
+
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_STACK_BYTES = 64 << 20
+_FIRST_WORKER_UID, _WORKER_UIDS = 61184, 4336  # the range set aside for dynamic service users
+_NOBODY = 65534
+
+
+def effective_capabilities() -> set[int]:
+    """The capabilities in force, read from the kernel's status file; empty when unreadable."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 - pathlib is not loaded in a zygote
+            for line in status:
+                if line.startswith("CapEff:"):
+                    mask = int(line.split()[1], 16)
+                    return {bit for bit in range(64) if mask >> bit & 1}
+    except OSError:
+        pass
+    return set()
+
+
+def keep_only_capabilities(kept: frozenset[int]) -> None:
+    """Gives up every capability but `kept`, for this process and all it could ever start."""
+    for capability in range(64):
+        if capability in kept:
+            continue
+        with contextlib.suppress(OSError):  # unknown to this kernel, or not ours to drop
+            linux.prctl(linux.PR_CAPBSET_DROP, capability)
+    with contextlib.suppress(OSError):
+        linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
+    mask = sum(1 << capability for capability in kept)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    header = ctypes.create_string_buffer(struct.pack("Ii", _CAPABILITY_VERSION_3, 0), 8)
+    sets = ctypes.create_string_buffer(struct.pack("6I", low, low, 0, high, high, 0), 24)
+    number = syscalls.numbers(linux.MACHINE)["capset"]
+    linux.syscall("capset", number, header, sets)
+
+
+def become(uid: int, kept: frozenset[int] = frozenset()) -> None:
+    """Switches user and group to `uid` and keeps only the capabilities `kept`.
+
+    Raises:
+        OSError: The id is not mapped here, or the process may not switch.
+    """
+    if kept:
+        linux.prctl(linux.PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    keep_only_capabilities(kept)
+
+
+def worker_uids(seed: int) -> tuple[int, ...]:
+    """User ids to try, best first: one of its own per worker, so that limits are not shared."""
+    return (_FIRST_WORKER_UID + seed % _WORKER_UIDS, _NOBODY)
+
+
+def _works_as(uid: int, kept: frozenset[int], needed: str) -> bool:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            become(uid, kept)
+            os.close(os.open(needed, os.O_RDONLY))
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def choose_identity(needed: str, seed: int) -> tuple[int, frozenset[int]] | None:
+    """Finds a user id other than root's under which the interpreter stays readable.
+
+    An interpreter below /root is unreachable for other users. There the capability to read past
+    permissions is kept: Landlock still decides which files may be opened. An id other than 0
+    matters because the kernel counts no threads for user 0.
+
+    Args:
+        needed: A file of the standard library.
+        seed: Tells workers apart.
+
+    Returns:
+        The id and the capabilities to keep, or None to stay user 0 without capabilities.
+    """
+    held = effective_capabilities()
+    choices = [frozenset[int]()]
+    choices += [frozenset({c}) for c in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if c in held]
+    for uid in worker_uids(seed):
+        for kept in choices:
+            if _works_as(uid, kept, needed):
+                return uid, kept
+    return None
+
+
+def _lower(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def limit_zygote() -> None:
+    """Limits that hold for a zygote and all its children: no core files, few descriptors."""
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_MEMLOCK, 0)
+    _lower(resource.RLIMIT_MSGQUEUE, 0)
+    _lower(resource.RLIMIT_NOFILE, 64)
+
+
+def limit_child(
+    *, memory_bytes: int, output_bytes: int, cpu_seconds: int, tasks: int | None
+) -> None:
+    """Limits of one run. The zygote watches CPU time more finely; this is what it falls back on."""
+    _lower(resource.RLIMIT_AS, memory_bytes)
+    _lower(resource.RLIMIT_FSIZE, output_bytes)
+    _lower(resource.RLIMIT_CPU, cpu_seconds)
+    # Soft limit only: programs that recurse deeply raise it themselves.
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    soft = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(_STACK_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
+    if tasks is not None:
+        _lower(resource.RLIMIT_NPROC, tasks)
