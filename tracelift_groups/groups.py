@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from random import Random
 
 from tracelift_groups.perturb.math.engine import Flaw, make_flaws, make_twins
@@ -35,7 +36,7 @@ def make_group(seed: Seed, run_seed: int) -> Group | Rejected:
     if len(twins) < MIN_TWINS:
         return reject(seed, "no_twin", "no rewording of the reference was confirmed sound")
     sound = [reference, *(twin.trace for twin in twins)]
-    flaws = list(make_flaws(sound, load_templates("math"), rng))
+    flaws = make_flaws(sound, load_templates("math"), rng, MIN_FLAWED)
     if len(flaws) < MIN_FLAWED:
         kinds = ", ".join(flaw.kind for flaw in flaws) or "none"
         return reject(
@@ -90,19 +91,23 @@ def _trace_id(group_id: str, index: int) -> str:
 
 def _flawed_traces(group_id: str, flaws: list[Flaw]) -> list[Trace]:
     templates = {template.id: template for template in load_templates("math")}
-    return [
-        Trace(
-            trace_id=f"{group_id}/{flaw.kind}",
-            role="flawed",
-            kind=flaw.kind,
-            text=flaw.trace.text,
-            steps=flaw.trace.steps,
-            rubric=flawed_rubric(
-                templates[flaw.kind], flaw.certificate, len(flaw.trace.steps)
-            ),
-            certificate=flaw.certificate,
-            author="rule",
-            parent_id=_trace_id(group_id, flaw.parent),
+    seen: Counter[str] = Counter()
+    traces = []
+    for flaw in flaws:
+        seen[flaw.kind] += 1
+        again = f"-{seen[flaw.kind]}" if seen[flaw.kind] > 1 else ""
+        template, steps = templates[flaw.kind], flaw.trace.steps
+        traces.append(
+            Trace(
+                trace_id=f"{group_id}/{flaw.kind}{again}",
+                role="flawed",
+                kind=flaw.kind,
+                text=flaw.trace.text,
+                steps=steps,
+                rubric=flawed_rubric(template, flaw.certificate, len(steps)),
+                certificate=flaw.certificate,
+                author="rule",
+                parent_id=_trace_id(group_id, flaw.parent),
+            )
         )
-        for flaw in flaws
-    ]
+    return traces

@@ -28,7 +28,9 @@ from tracelift_groups.verify.sandbox import (
 )
 from tracelift_groups.verify.verdict import Result, Verdict
 
-_IMPORTS_NUMPY = re.compile(r"^[ \t]*(?:import|from)[ \t]+(?:[\w., ]+,[ \t]*)?numpy\b", re.MULTILINE)
+_IMPORTS_NUMPY = re.compile(
+    r"^[ \t]*(?:import|from)[ \t]+(?:[\w., ]+,[ \t]*)?numpy\b", re.MULTILINE
+)
 _NEARLY_ALL_MEMORY = 0.9
 
 
@@ -211,7 +213,9 @@ class CodeVerifier:
             return Result(Verdict.NO_CODE, 0, 1, "no program in the reply")
         job = FunctionJob(code, tests, entry_point, setup, self.limits)
         try:
-            return _judge_function(self._runner(f"{setup}\n{code}\n{tests}").check(job), self.limits)
+            return _judge_function(
+                self._runner(f"{setup}\n{code}\n{tests}").check(job), self.limits
+            )
         except InfraError as error:
             return Result(Verdict.SANDBOX_ERROR, 0, 1, str(error))
 

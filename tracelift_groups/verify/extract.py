@@ -24,6 +24,9 @@ _CONTINUES_CODE = re.compile(
 )
 
 
+_PROSE = re.compile(r"[A-Za-z][\w'’-]*,?(?: [\w'’(),`*-]+){2,}[.:!?,]?(?: .*)?$|[*-] |\*\*|#{2,} ")
+
+
 class _Block(NamedTuple):
     tag: str
     code: str
@@ -54,11 +57,13 @@ def _defines(code: str, name: str) -> bool:
 
 
 def _unfenced(text: str) -> str | None:
-    """The lines from the first that opens code to the last that looks like code."""
+    """All of a text without prose; else from the first line that opens code to the last of code."""
     lines = text.split("\n")
     opening = [i for i, line in enumerate(lines) if _OPENS_CODE.match(line)]
     if not opening:
         return None
+    if not any(_PROSE.match(line) and not _OPENS_CODE.match(line) for line in lines):
+        return text
     first = last = opening[0]
     for i in range(first, len(lines)):
         if _OPENS_CODE.match(lines[i]) or _CONTINUES_CODE.match(lines[i]):
@@ -73,8 +78,9 @@ def extract_program(reply: str, entry_point: str = "") -> str | None:
     tildes) those tagged as Python count, or if there are none, those without a tag. Of these the
     program is the last one that defines the entry point's first name; failing that, or without an
     entry point, the last one: drafts come before a final program. A block that is never closed
-    runs to the end of the reply. A reply without fences is taken from its first to its last line
-    that looks like Python at the left margin, which drops prose before and after.
+    runs to the end of the reply. A reply without fences is the program if no line at the left
+    margin reads like prose; otherwise it is taken from its first to its last line that looks like
+    Python, which drops prose before and after.
 
     Args:
         reply: The whole reply.

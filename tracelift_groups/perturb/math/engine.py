@@ -21,9 +21,14 @@ from tracelift_groups.records import Certificate
 TWINS = 3
 # Drafts of one operator on one parent that may fail their checks before the next is tried.
 _PATIENCE = 4
-# Kinds that take text away start more often from the longest sound trace of the group; without
-# this the flawed trace of a pair is the shorter one too often (docs/log.md has the figures).
-_FROM_LONGEST = {"unsupported_leap": 0.5, "premature_answer": 0.75, "missing_condition": 0.35}
+# Kinds that take text away start more often from the sound trace with the most to take from, the
+# others from one with less. Without this "says less" predicts "is flawed" (docs/log.md).
+_FROM_FULLEST = {
+    "unsupported_leap": 0.4,
+    "premature_answer": 0.8,
+    "missing_condition": 0.8,
+    "unit_mismatch": 0.2,
+}
 
 
 class Twin(NamedTuple):
@@ -43,8 +48,8 @@ class Flaw(NamedTuple):
 
 
 def make_twins(reference: MathTrace, rng: Random, count: int = TWINS) -> list[Twin]:
-    """Make up to ``count`` different sound rewordings: a shorter one, a longer one, another."""
-    tendencies = [twins.SHORTER, twins.LONGER, twins.NEUTRAL]
+    """Make up to ``count`` different sound rewordings; of three, one says more."""
+    tendencies = [twins.LONGER, twins.SHORTEST, twins.SHORTER]
     rng.shuffle(tendencies)
     found: list[Twin] = []
     texts = {_plain(reference)}
@@ -60,7 +65,7 @@ def make_twins(reference: MathTrace, rng: Random, count: int = TWINS) -> list[Tw
 
 def _twin(reference: MathTrace, tendency: Sequence[twins.Move], rng: Random) -> Twin | None:
     """Apply one or two moves of the tendency and a few that leave the length alone."""
-    chosen = rng.sample(tendency, k=min(len(tendency), rng.choice((1, 2, 2))))
+    chosen = rng.sample(tendency, k=min(len(tendency), rng.choice((1, 2, 3))))
     rest = [move for move in twins.NEUTRAL if move not in chosen]
     chosen += rng.sample(rest, k=rng.choice((1, 2, 3)))
     trace, made = reference, []
@@ -79,15 +84,28 @@ def _twin(reference: MathTrace, tendency: Sequence[twins.Move], rng: Random) -> 
 
 
 def make_flaws(
-    sound: Sequence[MathTrace], templates: Sequence[Template], rng: Random
-) -> Iterator[Flaw]:
-    """Yield at most one certified flaw for each template, on a parent drawn at random."""
+    sound: Sequence[MathTrace], templates: Sequence[Template], rng: Random, least: int
+) -> list[Flaw]:
+    """Make one certified flaw for each template that applies, on parents drawn at random.
+
+    Where fewer than ``least`` kinds apply, kinds that do give further flaws, each at another
+    place or of another value.
+    """
     texts = {_plain(trace) for trace in sound}
-    for template in templates:
-        flaw = _flaw(sound, template, texts, rng)
-        if flaw:
-            texts.add(_plain(flaw.trace))
-            yield flaw
+    found: list[Flaw] = []
+    rest = list(templates)
+    while rest:
+        made = []
+        for template in rest:
+            flaw = _flaw(sound, template, texts, rng)
+            if flaw:
+                texts.add(_plain(flaw.trace))
+                made.append(template)
+                found.append(flaw)
+            if len(found) >= least and len(made) < len(found):
+                break  # further rounds only fill up
+        rest = made if len(found) < least else []
+    return sorted(found, key=lambda flaw: flaw.kind)
 
 
 def _flaw(
@@ -98,8 +116,10 @@ def _flaw(
     )
     parents = list(range(len(sound)))
     rng.shuffle(parents)
-    if rng.random() < _FROM_LONGEST.get(template.id, 0):
-        parents.sort(key=lambda index: -len(sound[index].text))
+    share = _FROM_FULLEST.get(template.id)
+    if share is not None:
+        if rng.random() < share:
+            parents.sort(key=lambda index: -len(sound[index].mentions))
     for choice in names:
         for index in parents:
             for tried, draft in enumerate(OPERATORS[choice.name](sound[index], rng)):

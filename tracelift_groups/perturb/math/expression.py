@@ -29,9 +29,13 @@ _TOKEN = re.compile(
     r"|(?P<eq>=|\bequals\b)|(?P<open>[(\[])|(?P<close>[)\]])"
     r"|(?P<word>[A-Za-z][A-Za-z'’]*)|(?P<other>\S)"
 )
+_KINDS: dict[str, TokenKind] = {
+    "op": "op", "eq": "=", "open": "(", "close": ")", "word": "word", "other": "other",
+}  # fmt: skip
 # A unit may be a phrase ("40 cups of coffee per lb. * 3"); without a sign behind it, a few words.
 _MAX_UNIT_WORDS = 4
 _MAX_UNIT_PHRASE = 9
+_EQUALITY_VERBS = frozenset("is makes gives leaves".split())
 _ABBREVIATIONS = frozenset("sq ft in oz lb lbs hr hrs min mins sec yd yds gal pt qt mi".split())
 # No side of a word problem's equation is longer; bounds the work on hostile text.
 _MAX_SIDE_TOKENS = 60
@@ -214,7 +218,8 @@ def agree(worked: Fraction, stated: Fraction, decimals: int) -> bool:
     return 1 <= decimals <= 4 and abs(worked - stated) * 10**decimals < 1
 
 
-def tokenize(step: str) -> list[Token]:
+@lru_cache(maxsize=4096)
+def tokenize(step: str) -> tuple[Token, ...]:
     """Split a step into tokens; offsets count within the step."""
     tokens: list[Token] = []
     position = 0
@@ -226,20 +231,14 @@ def tokenize(step: str) -> list[Token]:
             text = step[number.start : number.end]
             tokens.append(Token("number", number.start, number.end, text, number))
             position = number.end
-    return [_joined(tokens, index, step) for index in range(len(tokens))]
+    return tuple(_lists([_joined(tokens, index, step) for index in range(len(tokens))]))
 
 
 def _token(match: re.Match[str]) -> Token:
     start, end = match.span()
-    if match["op"]:
-        return Token("op", start, end, _OPERATORS[match["op"]])
-    kinds: tuple[tuple[str, TokenKind], ...] = (
-        ("eq", "="), ("open", "("), ("close", ")"), ("word", "word"),
-    )  # fmt: skip
-    return next(
-        (Token(kind, start, end, match[0]) for name, kind in kinds if match[name]),
-        Token("other", start, end, match[0]),
-    )
+    text = match[0]
+    kind = _KINDS[match.lastgroup or "other"]
+    return Token(kind, start, end, _OPERATORS[text] if kind == "op" else text)
 
 
 def _joined(tokens: Sequence[Token], index: int, step: str) -> Token:
@@ -268,6 +267,47 @@ def _joined(tokens: Sequence[Token], index: int, step: str) -> Token:
         return token
     spaced = step[token.start - 1].isspace() == step[token.end].isspace()
     return token._replace(kind="op", text="*") if spaced or before.kind == "number" else token
+
+
+def _lists(tokens: list[Token]) -> list[Token]:
+    """Turn "the sum of 5, 6 and 7" into 5 + 6 + 7, with signs of no width."""
+    for index, token in enumerate(tokens[:-3]):
+        if token.text not in ("sum", "product") or tokens[index + 1].text != "of":
+            continue
+        end = index + 2
+        while end < len(tokens) and (
+            tokens[end].kind in ("number", "word") or tokens[end].text == ","
+        ):
+            if tokens[end].text in _EQUALITY_VERBS:
+                break
+            end += 1
+        if end == len(tokens) or not any(one.text == "and" for one in tokens[index:end]):
+            continue
+        op = "+" if token.text == "sum" else "*"
+        listed: list[Token] = []
+        for one in tokens[index + 2 : end]:
+            joins = one.text in (",", "and")
+            if joins and not (listed and listed[-1].kind == "op"):
+                listed.append(Token("op", one.start, one.start, op))
+            elif not joins:
+                listed.append(one)
+        return [*tokens[: index + 2], *listed, *_lists(tokens[end:])]
+    return tokens
+
+
+def _equality_signs(tokens: Sequence[Token], step: str) -> list[int]:
+    """Where something is said to equal something: =, and the verb of "6 times 14 is 84"."""
+    found = []
+    for index, token in enumerate(tokens):
+        if token.kind == "=":
+            found.append(index)
+        elif token.text in _EQUALITY_VERBS and index + 1 < len(tokens):
+            signs = [one for one in tokens[max(0, index - 12) : index] if one.kind in ("op", "=")]
+            in_words = bool(signs) and signs[-1].kind == "op"
+            in_words = in_words and len(step[signs[-1].start : signs[-1].end]) != 1
+            if in_words and tokens[index + 1].kind == "number":
+                found.append(index)
+    return found
 
 
 class _Parser:
@@ -411,7 +451,7 @@ def read_equations(step: str) -> tuple[Equation, ...]:
     before the arithmetic (``Total = 3 + 4 = 7``) is left out.
     """
     tokens = tokenize(step)
-    signs = [index for index, token in enumerate(tokens) if token.kind == "="]
+    signs = _equality_signs(tokens, step)
     found: list[Equation] = []
     floor = 0
     while signs:

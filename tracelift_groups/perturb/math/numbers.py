@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
@@ -77,14 +78,15 @@ class Quantity(NamedTuple):
     end: int
 
 
-def read_numbers(text: str) -> list[Number]:
+@lru_cache(maxsize=4096)  # the traces of a group share most of their steps
+def read_numbers(text: str) -> tuple[Number, ...]:
     """Return the numbers written with digits, left to right.
 
     Ordinals (3rd), clock times (17:00) and digits inside words (B2) are no quantities and are
     left out. "2x" is kept: whether it is a product or a coefficient is the parser's question.
     """
     found = []
-    clocks = [match.span() for match in _CLOCK.finditer(text)]
+    clocks = [match.span() for match in _CLOCK.finditer(text)] if ":" in text else []
     for match in _NUMBER.finditer(text):
         start, end = match.span()
         before, after = text[start - 1 : start], text[end : end + 1]
@@ -103,8 +105,10 @@ def read_numbers(text: str) -> list[Number]:
             decimals=len(decimals),
             leading_zero=bool(whole),
         )
-        found.append(Number(start, end, Fraction(body.replace(",", "")), style))
-    return found
+        digits = body.replace(",", "")
+        value = Fraction(digits) if decimals else Fraction(int(digits))
+        found.append(Number(start, end, value, style))
+    return tuple(found)
 
 
 def decimals_of(value: Fraction, most: int = 6) -> int | None:

@@ -118,6 +118,8 @@ def propagate(
             if new is None:
                 return None
             if new != current.value:
+                if current.confirms:
+                    return None  # the solver's own check would tell
                 changed[current.index] = new
         if current.index not in changed:
             continue
@@ -207,11 +209,9 @@ def assert_value(
     """
     equation, step = node.equation, trace.steps[node.step]
     result = equation.result
-    if result is None or node.step in trace.opaque or trace.uncertain(node):
+    if result is None or not trace.alone(node) or trace.uncertain(node):
         return None
     if value == 1:  # "1 boxes"
-        return None
-    if sum(other.step == node.step for other in trace.nodes) > 1:
         return None
     style = like.style if like else result.style
     if result.money and like and not like.money:

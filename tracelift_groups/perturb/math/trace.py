@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from tracelift_groups.perturb.math.expression import (
@@ -24,6 +24,8 @@ from tracelift_groups.perturb.math.expression import (
 from tracelift_groups.perturb.math.numbers import Number, Quantity, read_numbers, read_quantities
 
 SourceKind = Literal["step", "problem", "constant", "unsure"]
+# How a step begins that works an earlier one backwards.
+CHECK = re.compile(r"\(?(?:Check|To check|Checking|Working back(?:wards)?|As a check)\b", re.I)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\d(\"'])")
 # An abbreviation's full stop does not end a step.
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|vs|approx|etc|e\.g|i\.e|No)|\b[A-Z])\.$")
@@ -72,11 +74,16 @@ class Mention:
 
 @dataclass(frozen=True)
 class Node:
-    """An equation of the trace, by its place: ``step`` and the equation read there."""
+    """An equation of the trace, by its place: ``step`` and the equation read there.
+
+    One that ``confirms`` works an earlier step backwards ("Check: 15 + 9 = 24"); nothing rests
+    on it, and no edit may touch what it confirms.
+    """
 
     index: int
     step: int
     equation: Equation
+    confirms: bool = False
 
     @property
     def value(self) -> Fraction:
@@ -113,7 +120,7 @@ class MathTrace:
     @cached_property
     def derivations(self) -> tuple[Node, ...]:
         """The equations that work something out."""
-        return tuple(node for node in self.nodes if node.equation.derives)
+        return tuple(node for node in self.nodes if node.equation.derives and not node.confirms)
 
     @cached_property
     def false_equations(self) -> tuple[Node, ...]:
@@ -124,6 +131,8 @@ class MathTrace:
     def answer(self) -> Fraction | None:
         """What the trace ends on: its last step's result or, in prose, the number asserted."""
         for step in reversed(range(len(self.steps))):
+            if CHECK.match(self.steps[step]):
+                continue
             here = [node for node in self.nodes if node.step == step]
             if here:
                 return here[-1].value
@@ -133,7 +142,7 @@ class MathTrace:
         return None
 
     def _asserted(self, said: list[Mention]) -> Fraction:
-        results = [node.value for node in self.nodes]
+        results = [node.value for node in self.nodes if not node.confirms]
         values = [mention.number.value for mention in said]
         if results and results[-1] in values:
             return results[-1]
@@ -154,14 +163,36 @@ class MathTrace:
         ]
 
     def uncertain(self, node: Node) -> bool:
-        """Whether some number might or might not be this equation's result."""
+        """Whether some number from here on might or might not be this equation's result."""
         return any(
-            m.source.kind == "unsure" and m.value == node.value and m.step >= node.step
+            m.source.kind == "unsure" and m.value == node.value and m.equation != node.index
             for m in self.mentions
+            if m.step >= node.step and (m.equation is None or m.equation > node.index)
         )
 
+    def serving(self, node: Node) -> frozenset[int]:
+        """The earlier equations whose results serve this one alone, directly or not."""
+        found: set[int] = set()
+        for earlier in reversed(self.nodes[: node.index]):
+            users = {user.index for user in self.consumers(earlier)}
+            if users and users <= found | {node.index}:
+                found.add(earlier.index)
+        return frozenset(found)
+
+    def alone(self, node: Node) -> bool:
+        """Whether the equation's step holds no other equation and no unknowns."""
+        others = any(one.step == node.step and one.index != node.index for one in self.nodes)
+        return not others and node.step not in self.opaque
+
     def consumers(self, node: Node) -> list[Node]:
-        """The equations that use this one's result."""
+        """The equations that build on this one's result."""
+        return [user for user in self._users(node) if not user.confirms]
+
+    def confirmed(self, node: Node) -> bool:
+        """Whether a later step works this one backwards."""
+        return any(user.confirms for user in self._users(node))
+
+    def _users(self, node: Node) -> list[Node]:
         users = {m.equation for m in self.mentions if m.source.equation == node.index}
         return [n for n in self.nodes if n.index in users and n.index != node.index]
 
@@ -208,13 +239,15 @@ def parse_trace(
     opaque = set()
     for index, step in enumerate(steps):
         equations = read_equations(step)
-        nodes += [Node(len(nodes) + i, index, one) for i, one in enumerate(equations)]
+        confirms = CHECK.match(step) is not None
+        nodes += [Node(len(nodes) + i, index, one, confirms) for i, one in enumerate(equations)]
         if _has_unknowns(step):
             opaque.add(index)
     mentions = _Linker(problem, steps, nodes).mentions()
     return MathTrace(problem, steps, separator, tuple(nodes), tuple(mentions), frozenset(opaque))
 
 
+@lru_cache(maxsize=4096)
 def _has_unknowns(step: str) -> bool:
     """Whether a single letter stands for a number: x, 2b, (C+5)."""
     tokens = tokenize(step)
@@ -238,6 +271,7 @@ class _Linker:
     def __init__(self, problem: Problem, steps: tuple[str, ...], nodes: list[Node]) -> None:
         self.problem, self.steps, self.nodes = problem, steps, nodes
         self.used: set[int] = set()
+        self.spent: set[Fraction] = set()
 
     def mentions(self) -> list[Mention]:
         found: list[Mention] = []
@@ -272,8 +306,12 @@ class _Linker:
                     source = Source("unsure")  # an intermediate value within a chain
                 mention = Mention(node.step, leaf.number, value, source, node.index, stated)
                 found.append(mention)
+                if node.confirms:
+                    continue
                 if source.equation is not None and not stated:
                     self.used.add(source.equation)
+                elif source.kind == "problem":
+                    self.spent.add(leaf.number.value)
         return found
 
     def _of_prose(self, step: int, number: Number, here: list[Node]) -> Mention:
@@ -295,16 +333,20 @@ class _Linker:
         results = [
             node
             for node in self.nodes[:before]
-            if node.equation.result and node.equation.result.value == value
+            if not node.confirms and node.equation.result and node.equation.result.value == value
         ]
         given = self.problem.states(value)
+        unused = [node for node in results if node.index not in self.used]
+        if given and results:
+            # Solvers use what they worked out, and each given number as often as it is given:
+            # one of the two is spent when the other is meant.
+            if len(unused) == 1 and value in self.spent:
+                return Source("step", unused[0].index)
+            if not unused and value not in self.spent:
+                return Source("problem")
+            return Source("unsure")
         if not results:
             return Source("problem") if given else Source("constant")
-        if given:
-            return Source("unsure")
-        unused = [node for node in results if node.index not in self.used]
-        if len(results) == 1 or (unused and len(unused) == len(results)):
+        if len(results) == 1 or len(unused) == len(results):
             return Source("step", results[0].index)
-        if unused:
-            return Source("step", unused[0].index)
-        return Source("unsure")
+        return Source("step", unused[0].index) if unused else Source("unsure")

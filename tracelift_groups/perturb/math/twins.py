@@ -15,7 +15,14 @@ from random import Random
 from tracelift_groups.perturb.math.expression import Binary, Bracket, Leaf, extent, leaves
 from tracelift_groups.perturb.math.expression import Node as Tree
 from tracelift_groups.perturb.math.numbers import read_numbers, render
-from tracelift_groups.perturb.math.rewrite import Replacement, apply
+from tracelift_groups.perturb.math.rewrite import Replacement, apply, assert_value
+from tracelift_groups.perturb.math.sentences import (
+    OPENING,
+    lower_first,
+    naming,
+    upper_first,
+    without_opening,
+)
 from tracelift_groups.perturb.math.trace import MathTrace, Node, parse_trace
 
 Move = Callable[[MathTrace, Random], tuple[str, ...] | None]
@@ -25,19 +32,10 @@ _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "middle": ("Then ", "Next, ", "After that, ", "Now "),
     "last": ("So ", "Finally, ", "Therefore, ", "In the end, "),
 }
-_OPENING = re.compile(
-    r"^(?:First(?: of all)?|To start|To begin with|Then|Next|After that|Now|So|Finally|Therefore"
-    r"|Thus|Hence|In the end)\b,?\s+",
-)
-# Words that lose their capital behind an opening; names keep it.
-_FUNCTION_WORDS = frozenset(
-    "The A An He She They It There This That These Those His Her Their Its In On At For If Since "
-    "Each Every We With After Before Of To Because When Half All Both Altogether Together One Two "
-    "Three Four Five Six".split()
-)
 _SIGNS: Mapping[str, tuple[str, ...]] = {"*": ("*", "x", "×"), "/": ("/", "÷")}
 _BECAUSE = re.compile(r"^(?P<claim>.+?),?\s+because\s+$")
 _SENTENCE = re.compile(r"[^.?!]+(?:\.\d[^.?!]*)*[.?!]")
+_LONGEST_EXPRESSION = 6
 # A sentence that refers back makes no sense on its own.
 _REFERS_BACK = re.compile(
     r"\b(?:he|she|they|it|this|that|these|those|his|her|their|them|him|its|if|then|remaining|rest"
@@ -157,7 +155,7 @@ def turn_around(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
         match = _BECAUSE.match(step[: equation.start])
         rest = step[equation.segments[-1].unit_end :].strip(" .")
         if match and not rest and node.step not in trace.opaque:
-            claim = _lower(match["claim"])
+            claim = lower_first(match["claim"])
             working = step[equation.start : equation.segments[-1].unit_end]
             steps[node.step] = f"{working}, so {claim}{'.' if step.endswith('.') else ''}"
     return _changed(trace, tuple(steps))
@@ -170,22 +168,58 @@ def openings(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
     for index, step in enumerate(steps):
         if index in trace.opaque:
             continue
-        bare = _OPENING.sub("", step)
-        if not bare or not bare[0].isalpha():
-            bare = step
+        bare = without_opening(step)
         if strip:
-            steps[index] = bare[0].upper() + bare[1:]
+            steps[index] = upper_first(bare)
         elif rng.random() < 0.6 and bare[0].isalpha():
             place = "first" if index == 0 else "last" if index == len(steps) - 1 else "middle"
-            steps[index] = rng.choice(_OPENINGS[place]) + _lower(bare)
+            steps[index] = rng.choice(_OPENINGS[place]) + lower_first(bare)
     return _changed(trace, tuple(steps))
 
 
-def _lower(sentence: str) -> str:
-    word = re.match(r"[A-Za-z']+", sentence)
-    if word and word[0] in _FUNCTION_WORDS:
-        return sentence[0].lower() + sentence[1:]
-    return sentence
+def working_first(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
+    """Work a step out before saying what it means: "6 times 14 is 84, so the trays hold 84"."""
+    steps = list(trace.steps)
+    in_words = rng.random() < 0.7
+    for node in trace.derivations:
+        edits = assert_value(trace, node, node.value) if rng.random() < 0.7 else None
+        working = _working(trace, node, rng, in_words=in_words) if edits else None
+        if edits is None or working is None:
+            continue
+        step = trace.steps[node.step]
+        opening = step[: len(step) - len(without_opening(step))]
+        rest = lower_first(without_opening(apply(trace, edits)[node.step]))
+        if re.match(r"(?:that is|\W*\d)", rest):
+            continue  # the step was hardly more than its working
+        steps[node.step] = f"{opening}{working if opening else upper_first(working)}, so {rest}"
+    return _changed(trace, tuple(steps))
+
+
+_WORDS_FOR: Mapping[str, str] = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}
+
+
+def _working(trace: MathTrace, node: Node, rng: Random, *, in_words: bool) -> str | None:
+    """The bare equation, in signs as it stands or in words."""
+    equation, step = node.equation, trace.steps[node.step]
+    operations, result = _operations(node), equation.result
+    if result is None or len(equation.segments) > 2:
+        return None
+    if not in_words:
+        return step[equation.start : equation.end]
+    if any(not isinstance(o.right, Leaf) or _fraction(o, step) for o in operations):
+        return None
+    signs = {operation.op for operation in operations}
+    terms = [step[leaf.start : leaf.end].strip() for leaf in leaves(equation.lhs)]
+    if len(signs) != 1 or not 2 <= len(terms) <= 5:
+        return None
+    sign, stated = signs.pop(), step[result.start : result.end].strip()
+    if sign in "+*" and (len(terms) > 2 or rng.random() < 0.5):
+        name = "sum" if sign == "+" else "product"
+        return f"the {name} of {', '.join(terms[:-1])} and {terms[-1]} is {stated}"
+    if len(terms) > 2:
+        return None
+    verb = rng.choice(("is", "leaves" if sign == "-" else "makes", "gives"))
+    return f"{terms[0]} {_WORDS_FOR[sign]} {terms[1]} {verb} {stated}"
 
 
 def merge_lines(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
@@ -244,8 +278,7 @@ def inline_step(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
         users = trace.consumers(node)
         uses = [m for m in trace.mentions_of(node) if m.equation != node.index]
         later = [m for m in uses if m.step != node.step]
-        alone = sum(other.step == node.step for other in trace.nodes) == 1
-        if len(users) == 1 and len(later) == 1 and alone and users[0].step != node.step:
+        if len(users) == 1 and len(later) == 1 and trace.alone(node) and users[0].step != node.step:
             if later[0].equation is not None and not trace.uncertain(node):
                 choices.append((node, later[0]))
     if not choices:
@@ -257,6 +290,20 @@ def inline_step(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
     working = trace.steps[node.step][start:end]
     edit = Replacement(use.step, use.number.start, use.number.end, f"({working})")
     return apply(trace, [edit], drop=[node.step])
+
+
+def inline_all(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
+    """Work steps out in brackets wherever that leaves expressions of at most six numbers."""
+    done: tuple[str, ...] | None = None
+    for _ in range(len(trace.nodes)):
+        steps = inline_step(trace, rng)
+        if steps is None:
+            break
+        trace = reparse(trace, steps)
+        if any(sum(1 for _ in leaves(n.equation.lhs)) > _LONGEST_EXPRESSION for n in trace.nodes):
+            break
+        done = steps
+    return done
 
 
 def swap_steps(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
@@ -271,7 +318,7 @@ def swap_steps(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
         )  # fmt: skip
         if feeds or {at, at + 1} & trace.opaque or _REFERS_BACK.search(two):
             continue
-        if not _OPENING.match(two) and not _OPENING.match(one):
+        if not OPENING.match(two) and not OPENING.match(one):
             choices.append(at)
     if not choices:
         return None
@@ -319,8 +366,7 @@ def bare_working(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
     done = False
     for node in trace.derivations[:-1]:
         step, equation = trace.steps[node.step], node.equation
-        alone = sum(other.step == node.step for other in trace.nodes) == 1
-        if not alone or node.step in trace.opaque or rng.random() < 0.4:
+        if not trace.alone(node) or rng.random() < 0.4:
             continue
         if equation.start < 12:
             continue
@@ -344,6 +390,62 @@ def drop_filler(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
         return None
     at = rng.choice(choices)
     return (*trace.steps[:at], *trace.steps[at + 1 :])
+
+
+def verify_steps(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
+    """Work one or two of the steps backwards: "Check: 15 + 9 = 24"."""
+    choices = [node for node in trace.derivations[:-1] if not trace.confirmed(node)]
+    lead = rng.choice(("Check: {}.", "To check: {}.", "Working back, {}.", "As a check, {}."))
+    behind: dict[int, str] = {}
+    # Early ones first: a flaw that cuts the end off then leaves them standing.
+    for node in sorted(choices, key=lambda node: node.index + rng.random() * 2)[:2]:
+        backwards = _backwards(trace, node)
+        if backwards and trace.alone(node):
+            behind[node.step] = lead.format(backwards)
+    steps = [
+        piece
+        for index, step in enumerate(trace.steps)
+        for piece in ((step, behind[index]) if index in behind else (step,))
+    ]
+    return tuple(steps) if behind else None
+
+
+_INVERSE: Mapping[str, str] = {"+": "-", "-": "+", "*": "/", "/": "*"}
+
+
+def _backwards(trace: MathTrace, node: Node) -> str | None:
+    """The inverse of a two-operand equation, in the step's own signs."""
+    lhs, result, step = node.equation.lhs, node.equation.result, trace.steps[node.step]
+    if not isinstance(lhs, Binary) or not isinstance(lhs.left, Leaf) or result is None:
+        return None
+    if not isinstance(lhs.right, Leaf) or len(node.equation.segments) > 2 or node.value == 0:
+        return None
+    one, two = lhs.left.number, lhs.right.number
+    if one.percent or two.percent or result.percent or one.money != result.money:
+        return None
+    exact = {"+": one.value + two.value, "-": one.value - two.value, "*": one.value * two.value}
+    if lhs.op == "/" and two.value * result.value != one.value:
+        return None
+    if exact.get(lhs.op, result.value) != result.value or (lhs.op == "*" and two.value == 0):
+        return None
+    first, second, third = (step[n.start : n.end].strip() for n in (result, two, one))
+    return f"{first} {_INVERSE[lhs.op]} {second} = {third}"
+
+
+def name_numbers(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
+    """Name the numbers of a step before working with them."""
+    steps = list(trace.steps)
+    nodes = [node for node in trace.derivations if trace.alone(node)]
+    rng.shuffle(nodes)
+    for node in nodes[: rng.choice((1, 2))]:
+        operands = [
+            trace.steps[node.step][m.number.start : m.number.end] for m in trace.operands(node)
+        ]
+        sentence = without_opening(trace.steps[node.step])
+        wordy = node.equation.start > 12 and sentence[:1].isalpha()
+        if wordy and 2 <= len(set(operands)) == len(operands) <= 4:
+            steps[node.step] = naming(operands, sentence, rng)
+    return _changed(trace, tuple(steps))
 
 
 def spell_result(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
@@ -370,12 +472,22 @@ def _changed(trace: MathTrace, steps: tuple[str, ...]) -> tuple[str, ...] | None
 
 
 SHORTER: tuple[Move, ...] = (inline_step, bare_working, drop_filler)
-LONGER: tuple[Move, ...] = (restate_given, state_goal, split_sum, spell_result)
+SHORTEST: tuple[Move, ...] = (inline_all,)
+LONGER: tuple[Move, ...] = (
+    verify_steps,
+    restate_given,
+    state_goal,
+    split_sum,
+    spell_result,
+    name_numbers,
+)
 NEUTRAL: tuple[Move, ...] = (
     restyle_signs,
     restyle_numbers,
     commute,
     turn_around,
+    working_first,
+    name_numbers,
     openings,
     merge_lines,
     swap_steps,

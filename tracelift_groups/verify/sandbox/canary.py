@@ -103,4 +103,3 @@ def attacks_that_succeed(worker: Worker) -> list[str]:
         reason = result.stderr.strip().rpartition("\n")[2] or result.ending
         return [f"the self-test did not run to its end ({reason})"]
     return lines[1 : lines.index(nonce, 1)]
-

@@ -13,7 +13,14 @@ from tracelift_groups.errors import UserError
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
 _RANDOM = ("/dev/urandom", "/dev/random")
-_LIBRARY_FOLDERS = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/usr/local/lib64")
+_LIBRARY_FOLDERS = (
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+    "/usr/local/lib",
+    "/usr/local/lib64",
+)
 _DATA = ("/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8")
 _INSTALLED_PACKAGES = {"site-packages", "dist-packages"}
 
@@ -58,7 +65,7 @@ def _system_libraries() -> list[Path]:
 def _interpreter() -> list[Path]:
     base = Path(sys.base_prefix)
     found = [Path(sys.executable), Path(sys.executable).resolve()]
-    found += [p for p in (base / "lib").glob("libpython*.so*")]
+    found += list((base / "lib").glob("libpython*.so*"))
     found += [p for p in (base / "lib").glob("*.so*") if p.is_file()]  # conda keeps its own
     return found
 

@@ -31,10 +31,15 @@ from tracelift_groups.verify.sandbox.model import (
     RunResult,
 )
 
-HOT_MODULES = tuple(
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+HOT_MODULES = _split(
     """array atexit bisect collections contextlib copy datetime decimal fractions functools heapq
     io itertools json math operator queue random re statistics string threading time traceback
-    types typing""".split()
+    types typing"""
 )
 """Preloaded in every zygote. Each costs every fork a little, so only what programs import most."""
 
@@ -52,7 +57,10 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-_START_CODE = "import sys; sys.path.insert(0, {folder!r}); from jail import zygote; sys.path.pop(0); zygote.main()"
+_START_CODE = (
+    "import sys; sys.path.insert(0, {folder!r}); from jail import zygote; sys.path.pop(0); "
+    "zygote.main()"
+)
 _alive: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
@@ -285,7 +293,7 @@ def _ending(done: protocol.Done, stderr: str) -> Ending:
     if done["stage"] == "setup":
         raise InfraError(f"a sandboxed process could not be prepared: {stderr.strip()}")
     status = os.waitstatus_to_exitcode(done["judged_status"])
-    if status == -signal.SIGKILL:
+    if status == -signal.SIGKILL and not done["judged_killed"]:
         raise InfraError("something outside the sandbox killed the program")
     if status == protocol.EXIT_OUT_OF_MEMORY:
         return Ending.OUT_OF_MEMORY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from tracelift_groups.perturb.math.evidence.equations import changed_place
@@ -48,18 +48,25 @@ def _without(pair: Pair, node: Node, mention: Mention) -> Evidence | None:
         found = _replaced(pair, node, {node.index: kept.number.value}, words)
         if count == 1 and found:
             return found
-    for user in pair.parent.consumers(node):  # and so is all that was made of it
-        rest = [m for m in pair.parent.operands(user) if m.source.equation != node.index]
-        gone: dict[int, Fraction | None] = {node.index: None}
-        if count == 1:
-            found = _shortened(pair, user, rest, gone, words)
-        elif count == 2 and len(rest) == 1:
-            found = _replaced(pair, user, {**gone, user.index: rest[0].number.value}, words)
+    for step, user in _branches(pair.parent, node):  # and so is all that was made of it
+        rest = [m for m in pair.parent.operands(user) if m.source.equation != step.index]
+        branch = {index: None for index in (step.index, *pair.parent.serving(step))}
+        if count == len(branch):
+            found = _shortened(pair, user, rest, branch, words)
+        elif count == len(branch) + 1 and len(rest) == 1:
+            found = _replaced(pair, user, {**branch, user.index: rest[0].number.value}, words)
         else:
             found = None
         if found:
             return found
     return None
+
+
+def _branches(parent: MathTrace, node: Node) -> Iterator[tuple[Node, Node]]:
+    """The equations down from ``node`` with their only user, as long as there is only one."""
+    while len(users := parent.consumers(node)) == 1:
+        yield node, users[0]
+        node = users[0]
 
 
 def _shortened(
@@ -130,7 +137,7 @@ def derivation_missing(pair: Pair) -> Evidence:
     derived = {node.value for node in pair.flawed.nodes if node.equation.derives}
     for node in gone:
         value = node.value
-        if value in derived or pair.parent.problem.states(value):
+        if value in derived or pair.parent.problem.states(value) or pair.parent.confirmed(node):
             continue
         uses = [
             m for m in pair.flawed.mentions if m.number.value == value and m.source.kind == "constant"

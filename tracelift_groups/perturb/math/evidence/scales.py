@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 
-from tracelift_groups.perturb.math.evidence.equations import changed_place, whole_equation
+from tracelift_groups.perturb.math.evidence.equations import Place, changed_place, whole_equation
 from tracelift_groups.perturb.math.evidence.omissions import quantity_words
 from tracelift_groups.perturb.math.evidence.pair import (
     Evidence,
@@ -16,6 +17,7 @@ from tracelift_groups.perturb.math.evidence.pair import (
     stated,
     written,
 )
+from tracelift_groups.perturb.math.expression import Binary
 from tracelift_groups.perturb.math.numbers import plain
 from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node, Problem
 
@@ -45,14 +47,24 @@ CONFUSED_FACTORS: Mapping[Fraction, tuple[int, ...]] = {
         2000: (1000,),
     }.items()
 }  # fmt: skip
+_PIECE = (
+    r"(?:second|minute|hour|day|night|week|weekend|month|year|person|piece|pound|kilo|gallon"
+    r"|lit(?:er|re)|mile|foot|yard|dozen|box|bag|pack|cup|ticket|visit|game|lesson|glass|bottle"
+    r"|unit|trip|shift|session|page)"
+)
+_PER_PIECE = re.compile(rf"\b(?:each|every|per|apiece|a piece|an? {_PIECE})\b|/\s?[a-z]", re.IGNORECASE)
 _RATE_BEHIND = re.compile(
-    r"^[^.?!,;]{0,40}?\b(?:each|per|every|apiece|a piece|an? (?:second|minute|hour|day|night|week"
-    r"|weekend|month|year|person|piece|pound|kilo|gallon|lit(?:er|re)|mile|foot|yard|dozen|box|bag"
-    r"|pack|cup|ticket|visit|game|lesson|glass|bottle|unit|trip|shift|session|page))\b"
-    r"|^\s*/\s*[a-z]",
+    rf"^[^.?!,;]{{0,40}}?\b(?:each|per|every|apiece|a piece|for one|an? {_PIECE})\b"
+    r"|^\s*/\s*[a-z]|^\s*(?:mph|mpg|km/h)\b",
     re.IGNORECASE,
 )
-_RATE_BEFORE = re.compile(r"\b(?:each|every|per)\b[^.?!;]{0,50}$", re.IGNORECASE)
+_RATE_BEFORE = re.compile(
+    r"\b(?:each|every|per)\b[^.?!;]{0,50}$"
+    r"|\b(?:sold|sells?|bought|buys?|selling|buying|paid)\b[^.?!;]{0,40}\bat\s*$"
+    r"|\b(?:an?|one)\s(?:[\w-]+\s){1,3}(?:costs?|weighs?|holds?|contains?|takes?|needs?|makes?"
+    r"|gives?|produces?|lays?|has|have|lasts?|uses?|burns?|is sold for|sells for)\s$",
+    re.IGNORECASE,
+)
 
 
 def is_conversion(trace: MathTrace, mention: Mention) -> bool:
@@ -63,12 +75,9 @@ def is_conversion(trace: MathTrace, mention: Mention) -> bool:
     words = _FACTORS.get(int(value))
     if words is None or mention.number.money or mention.number.percent:
         return False
-    digits = any(
-        q.value == value and any(sign.isdigit() for sign in q.text)
-        for q in trace.problem.quantities
-    )
-    spoken = re.search(rf"\b(?:{words})\b", f"{trace.problem.text} {trace.steps[mention.step]}")
-    return spoken is not None and not digits
+    if any(q.value == value and any(sign.isdigit() for sign in q.text) for q in trace.problem.quantities):
+        return False
+    return _spoken_of(words, trace.problem.text) or _spoken_of(words, trace.steps[mention.step])
 
 
 def is_percentage(trace: MathTrace, mention: Mention) -> bool:
@@ -96,13 +105,23 @@ def _of_whole(trace: MathTrace, mention: Mention) -> bool:
     return all(m.number.percent for m in trace.operands(trace.nodes[mention.equation]))
 
 
+@lru_cache(maxsize=1024)
+def _spoken_of(words: str, text: str) -> bool:
+    return re.search(rf"\b(?:{words})\b", text) is not None
+
+
 def states_rate(problem: Problem, value: Fraction) -> bool:
     """Whether the problem gives a value as a rate: each, per, a day."""
-    return any(
-        _RATE_BEHIND.search(problem.text[q.end :])
-        or _RATE_BEFORE.search(problem.text[: q.start])
-        for q in problem.quantities
-        if q.value == value
+    return value in _rates(problem)
+
+
+@lru_cache(maxsize=256)
+def _rates(problem: Problem) -> frozenset[Fraction]:
+    return frozenset(
+        quantity.value
+        for quantity in problem.quantities
+        if _RATE_BEHIND.search(problem.text[quantity.end :])
+        or _RATE_BEFORE.search(problem.text[: quantity.start])
     )
 
 
@@ -182,18 +201,32 @@ def _skipped(pair: Pair) -> Evidence:
         value = place.value
         if value is None or not pair.follows(removed={node.index: value}):
             continue
+        if divides_out(pair.parent, node) and value == operands[0].number.value:
+            return _place_evidence(pair, node, place, operands[1])
         for mention, other in (operands, operands[::-1]):
             if _stands_for(pair.parent, node, mention, other, value):
-                return Evidence(
-                    step=place.step,
-                    start=place.start,
-                    end=place.end,
-                    before=place.before,
-                    expected=stated(pair.parent, node),
-                    claimed=plain(value),
-                    quantity=quantity_words(pair.parent, mention),
-                )
+                return _place_evidence(pair, node, place, mention)
     raise Unconfirmed("no conversion, percentage or rate was skipped")
+
+
+def _place_evidence(pair: Pair, node: Node, place: Place, mention: Mention) -> Evidence:
+    return Evidence(
+        step=place.step,
+        start=place.start,
+        end=place.end,
+        before=place.before,
+        expected=stated(pair.parent, node),
+        claimed=plain(place.value),
+        quantity=quantity_words(pair.parent, mention),
+    )
+
+
+def divides_out(trace: MathTrace, node: Node) -> bool:
+    """Whether an equation turns a total into a rate: 24 / 12 = $2 each."""
+    lhs = node.equation.lhs
+    if not isinstance(lhs, Binary) or lhs.op != "/" or len(trace.operands(node)) != 2:
+        return False
+    return _PER_PIECE.search(trace.steps[node.step]) is not None
 
 
 def _stands_for(

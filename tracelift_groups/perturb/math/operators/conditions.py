@@ -83,36 +83,38 @@ def drop_step(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     """Leave the whole step out; what follows goes on with the value before it."""
     for step, kept, gone in _adjustments(trace, rng):
         edits = propagate(trace, step, kept.number.value, strict=False)
-        alone = sum(node.step == step.step for node in trace.nodes) == 1
         silenced = _silence(trace, step, gone, dropped=True)
-        if edits is None or not alone or not trace.consumers(step) or silenced is None:
+        if edits is None or not trace.alone(step) or not trace.consumers(step) or silenced is None:
             continue
         later = [edit for edit in edits if edit.step != step.step]
         yield Draft("drop_step", apply(trace, later, drop=[step.step, *silenced.steps]))
 
 
 def drop_branch(trace: MathTrace, rng: Random) -> Iterator[Draft]:
-    """Leave out a value worked out from given numbers, and the term that it would become."""
-    branches = [
-        (step, user)
-        for step in trace.derivations
-        for user in trace.consumers(step)
-        if len(trace.consumers(step)) == 1 and step.step != user.step
-    ]
+    """Leave out a value, all that led up to it alone, and the term that it would become."""
+    branches = [(step, trace.consumers(step)) for step in trace.derivations]
     rng.shuffle(branches)
-    for step, user in branches:
-        given = [m for m in trace.operands(step) if m.source.kind == "problem"]
-        alone = sum(node.step == step.step for node in trace.nodes) == 1
-        if not alone or not any(_used_once(trace, step, m.number.value) for m in given):
+    for step, users in branches:
+        gone = [step, *(trace.nodes[index] for index in trace.serving(step))]
+        if len(users) != 1 or not all(trace.alone(node) for node in gone):
             continue
-        if any(m.source.kind == "step" for m in trace.operands(step)):
-            continue  # what led up to it would be left dangling
-        steps = _without_term(trace, step, user)
+        lines = {node.step for node in gone}
+        overlooked = [
+            m
+            for node in gone
+            for m in trace.operands(node)
+            if m.source.kind == "problem" and _only_in(trace, lines, m.number.value)
+        ]
+        if users[0].step in lines or not overlooked:
+            continue
+        steps = _without_term(trace, step, users[0], lines)
         if steps:
             yield Draft("drop_branch", steps)
 
 
-def _without_term(trace: MathTrace, step: Step, user: Step) -> tuple[str, ...] | None:
+def _without_term(
+    trace: MathTrace, step: Step, user: Step, lines: set[int]
+) -> tuple[str, ...] | None:
     """Take the result of ``step`` out of the sum or difference that uses it."""
     lhs, result = user.equation.lhs, user.equation.result
     if result is None or len(user.equation.segments) > 2 or user.step in trace.opaque:
@@ -133,7 +135,7 @@ def _without_term(trace: MathTrace, step: Step, user: Step) -> tuple[str, ...] |
         if here is None or edits is None:
             return None
         later = [edit for edit in edits if edit.step != user.step]
-        return apply(trace, [*here, *later], drop=[step.step])
+        return apply(trace, [*here, *later], drop=lines)
     for operation in _right_terms(lhs):
         term = operation.right
         if operation.op not in "+-" or not isinstance(term, Leaf):
@@ -144,7 +146,7 @@ def _without_term(trace: MathTrace, step: Step, user: Step) -> tuple[str, ...] |
         value = reworked(trace.steps[user.step], user.equation, [cut])
         edits = propagate(trace, user, value) if value is not None else None
         if edits is not None:
-            return apply(trace, [*edits, cut], drop=[step.step])
+            return apply(trace, [*edits, cut], drop=lines)
     return None
 
 
@@ -214,13 +216,11 @@ def _is_given(trace: MathTrace, step: Step, mention: Mention) -> bool:
     """Whether a quantity of the problem stands here and nowhere else in the trace."""
     if mention.source.kind != "problem" or mention.value == 1:
         return False
-    return _used_once(trace, step, mention.number.value)
+    return _only_in(trace, {step.step}, mention.number.value)
 
 
-def _used_once(trace: MathTrace, step: Step, value: Fraction) -> bool:
-    return all(
-        m.step == step.step for m in trace.mentions if value in (m.number.value, m.value)
-    )
+def _only_in(trace: MathTrace, lines: set[int], value: Fraction) -> bool:
+    return all(m.step in lines for m in trace.mentions if value in (m.number.value, m.value))
 
 
 def _dispensable(trace: MathTrace, step: Step, term: Leaf) -> bool:

@@ -18,6 +18,7 @@ from tracelift_groups.perturb.math.rewrite import (
     propagate,
     reworked,
 )
+from tracelift_groups.perturb.math.sentences import naming
 from tracelift_groups.perturb.math.trace import MathTrace
 from tracelift_groups.perturb.math.trace import Node as Step
 
@@ -35,21 +36,32 @@ def assert_result(trace: MathTrace, rng: Random) -> Iterator[Draft]:
 def drop_derivation(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     """Leave a step out; a later one uses its number out of nowhere."""
     for step in _needed(trace, rng):
-        alone = sum(node.step == step.step for node in trace.nodes) == 1
-        if alone and step.step not in trace.opaque:
+        if trace.alone(step):
             yield Draft("drop_derivation", apply(trace, [], drop=[step.step]))
 
 
 def jump_ahead(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     """Leave several steps out and state where they end."""
     for step in _needed(trace, rng):
-        before = _only_for(trace, step)
+        before = {index for index in trace.serving(step) if trace.alone(trace.nodes[index])}
         if not before:
             continue
         edits = assert_value(trace, step, step.value)
         if edits is not None:
             gone = {trace.nodes[index].step for index in before} - {step.step}
             yield Draft("jump_ahead", apply(trace, edits, drop=gone))
+
+
+def vague_working(trace: MathTrace, rng: Random) -> Iterator[Draft]:
+    """Name the numbers that a result comes from, but not what is done with them."""
+    for step in _needed(trace, rng):
+        edits = assert_value(trace, step, step.value)
+        operands = [trace.steps[step.step][m.number.start : m.number.end] for m in trace.operands(step)]
+        if edits is None or not 2 <= len(operands) <= 4 or len(set(operands)) < len(operands):
+            continue
+        steps = list(apply(trace, edits))
+        steps[step.step] = naming(operands, steps[step.step], rng)
+        yield Draft("vague_working", tuple(steps))
 
 
 def _needed(trace: MathTrace, rng: Random) -> list[Step]:
@@ -60,21 +72,9 @@ def _needed(trace: MathTrace, rng: Random) -> list[Step]:
         if trace.consumers(step)
         and not trace.problem.states(step.value)
         and not trace.uncertain(step)
+        and not trace.confirmed(step)
     ]
     rng.shuffle(found)
-    return found
-
-
-def _only_for(trace: MathTrace, step: Step) -> set[int]:
-    """Earlier equations whose results serve this step alone, alone in their lines."""
-    found: set[int] = set()
-    serving = {step.index}
-    for node in reversed(trace.nodes[: step.index]):
-        users = {user.index for user in trace.consumers(node)}
-        alone = sum(other.step == node.step for other in trace.nodes) == 1
-        if users and users <= serving and alone and node.step not in trace.opaque:
-            found.add(node.index)
-            serving.add(node.index)
     return found
 
 
@@ -129,7 +129,7 @@ def _intermediate(trace: MathTrace, rng: Random) -> list[Step]:
         for step in trace.derivations[:-1]
         if step.value != trace.answer and step.equation.result and not _repeats(trace, step)
     ]
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         rng.shuffle(found)
         return found
     return found[::-1]

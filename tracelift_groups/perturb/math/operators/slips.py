@@ -156,7 +156,7 @@ def _drafts(name: str, trace: MathTrace, rng: Random, slips: Slips) -> Iterator[
 
 def _local(trace: MathTrace, step: Step, value: Fraction) -> list[Replacement] | None:
     """Write the wrong value into its own step alone; some later step must use the right one."""
-    if not trace.consumers(step) or trace.uncertain(step):
+    if not trace.consumers(step) or trace.uncertain(step) or trace.confirmed(step):
         return None
     edits = []
     for mention in trace.mentions_of(step):

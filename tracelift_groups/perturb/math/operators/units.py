@@ -9,6 +9,7 @@ from random import Random
 
 from tracelift_groups.perturb.math.evidence.scales import (
     CONFUSED_FACTORS,
+    divides_out,
     is_conversion,
     is_percentage,
     is_rate,
@@ -114,6 +115,14 @@ def rate_as_total(trace: MathTrace, rng: Random) -> Iterator[Draft]:
         if isinstance(lhs, Binary) and lhs.op == "*" and len(trace.operands(step)) == 2:
             if mention.source.kind == "problem" and states_rate(trace.problem, mention.value):
                 yield from _collapsed("rate_as_total", trace, step, mention)
+
+
+def total_as_rate(trace: MathTrace, rng: Random) -> Iterator[Draft]:
+    """Take a total for a rate: 12 tickets for $96 cost $96 each."""
+    steps = [step for step in trace.derivations if divides_out(trace, step)]
+    rng.shuffle(steps)
+    for step in steps:
+        yield from _collapsed("total_as_rate", trace, step, trace.operands(step)[0])
 
 
 def _said_elsewhere(trace: MathTrace, mention: Mention) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from . import child, codec
 
 
-class _Server:
+class Server:
     """Executes requests against the candidate's module."""
 
     def __init__(self, module: types.ModuleType, records: list[str]) -> None:
@@ -53,9 +53,7 @@ class _Server:
         decoder = codec.Decoder(self._handles.__getitem__, self._new_record, self._fill_record)
         decoder.add(request["nodes"])
         result = self._evaluate(request, decoder.value(request["root"]))
-        encoder = codec.Encoder(
-            self._keep, self._records, lenient=True, known=decoder.objects
-        )
+        encoder = codec.Encoder(self._keep, self._records, lenient=True, known=decoder.objects)
         changed = {}
         for index, sent in enumerate(request["nodes"]):
             if sent[0] in "ldsQo":
@@ -70,6 +68,15 @@ class _Server:
             "callable": callable(result),
         }
 
+    def reply(self, request: dict[str, Any], broken: BaseException | None) -> dict[str, Any]:
+        """The answer to a request, or the exception that it or the module ended in."""
+        try:
+            if broken is not None:
+                raise broken
+            return self.answer(request)
+        except BaseException as error:
+            return _failure(error)
+
 
 def _failure(error: BaseException) -> dict[str, Any]:
     text = ""
@@ -78,31 +85,33 @@ def _failure(error: BaseException) -> dict[str, Any]:
     return {"error": type(error).__name__, "text": text}
 
 
+def run_setup(setup: str, module: types.ModuleType) -> None:
+    """Gives a program the helpers and imports of its task.
+
+    Errors are ignored: a setup may build objects of the program's own classes instead (MBPP's
+    does), and is then of use to the tester only.
+    """
+    with contextlib.suppress(Exception):
+        exec(compile(setup, "setup.py", "exec", dont_inherit=True), module.__dict__)
+
+
 def serve(source: bytes, module: types.ModuleType) -> int:
     """Runs the candidate's module, then answers calls until the tester hangs up."""
     hello = codec.receive(child.CALLS_FD)
-    with contextlib.suppress(Exception):
-        # Helpers and imports the task gives to programs. It may build objects of the candidate's
-        # own classes instead (MBPP does): then it is of use to the tester only.
-        exec(compile(hello["setup"], "setup.py", "exec", dont_inherit=True), module.__dict__)
+    run_setup(hello["setup"], module)
     run = child.compiled(source)
     broken: BaseException | None = None
     try:
         run(module.__dict__)
     except BaseException as error:
         broken = error
-    server = _Server(module, hello["records"])
+    server = Server(module, hello["records"])
     while True:
         try:
             request = codec.receive(child.CALLS_FD)
         except EOFError:
             break
-        try:
-            if broken is not None:
-                raise broken
-            reply = server.answer(request)
-        except BaseException as error:
-            reply = _failure(error)
+        reply = server.reply(request, broken)
         try:
             codec.send(child.CALLS_FD, reply)
         except (codec.CodecError, ValueError, TypeError, RecursionError) as error:

@@ -134,7 +134,7 @@ def _finish(module: types.ModuleType) -> None:
     """What an interpreter does at its end and `os._exit` leaves out, in the same order."""
     threading = sys.modules.get("threading")
     if threading is not None:
-        threading._shutdown()  # type: ignore[attr-defined]
+        threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

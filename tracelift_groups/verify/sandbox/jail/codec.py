@@ -39,7 +39,7 @@ class CodecError(Exception):
 
 def _is_inline(kind: type, value: Any) -> bool:
     if kind is int:
-        return -_INT_LIMIT < value < _INT_LIMIT
+        return bool(-_INT_LIMIT < value < _INT_LIMIT)
     return kind is str or kind is float or kind is bool or value is None
 
 
@@ -47,7 +47,7 @@ def _sequence(tag: str, values: Sequence[Any], refer: Callable[[Any], Any]) -> N
     kinds = set(map(type, values))
     if kinds <= {str, float, bool, type(None)}:
         return [tag, *values]
-    if kinds == {int} and -_INT_LIMIT < min(values) and max(values) < _INT_LIMIT:
+    if kinds == {int} and min(values) > -_INT_LIMIT and max(values) < _INT_LIMIT:
         return [tag, *values]
     return [tag, *map(refer, values)]
 
@@ -111,7 +111,8 @@ class Encoder:
             return _sequence("Q", list(value), self.refer)
         return self._scalar(kind, value) or self._uncommon(kind, value)
 
-    def _scalar(self, kind: type, value: Any) -> Node | None:
+    @staticmethod
+    def _scalar(kind: type, value: Any) -> Node | None:
         if kind is int:
             return ["i", hex(value)]
         if kind is complex:
@@ -124,8 +125,9 @@ class Encoder:
             return ["D", str(value)]
         if kind is Fraction:
             return ["F", hex(value.numerator), hex(value.denominator)]
-        if kind is type and getattr(builtins, value.__name__, None) is value:
-            return ["T", value.__name__]
+        if kind is type:
+            name = str(value.__name__)
+            return ["T", name] if getattr(builtins, name, None) is value else None
         return None
 
     def _uncommon(self, kind: type, value: Any) -> Node:
@@ -134,12 +136,13 @@ class Encoder:
             return ["o", kind.__name__, *map(self.refer, fields)]
         if not self._lenient:
             return self._foreign(value)
-        for plain in (bool, int, float, str):
-            if isinstance(value, plain):
-                return ["v", self.refer(plain(value))]
+        for inline in (bool, int, float, str):
+            if isinstance(value, inline):
+                return ["v", self.refer(inline(value))]
         for plain in (list, tuple, dict, set, frozenset, complex, bytes):
             if isinstance(value, plain):
-                return self.node(plain(value))
+                copy: Callable[[Any], Any] = plain
+                return self.node(copy(value))
         if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
             return ["v", self.refer(value.tolist())]
         if isinstance(value, Iterator) or kind.__name__ in ("dict_keys", "dict_values"):
@@ -238,9 +241,7 @@ class Decoder:
         while stack:
             here = stack[-1]
             tag, *items = nodes[here - first]
-            missing = [
-                r[0] for r in items if type(r) is list and self.value(r) is _NOTHING
-            ]
+            missing = [r[0] for r in items if type(r) is list and self.value(r) is _NOTHING]
             if missing:
                 if here in opened:
                     raise CodecError("an immutable value that holds itself")

@@ -41,9 +41,13 @@ class Job(TypedDict):
 
 
 class Done(TypedDict):
-    """How a run ended. `judged` is the program, or in function mode the candidate."""
+    """How a run ended. `judged` is the program, or in function mode the candidate.
+
+    `judged_killed`: the zygote itself ended it, because of a limit or because the tester was done.
+    """
 
     judged_status: int
+    judged_killed: bool
     tester_status: int | None
     stage: Literal["setup", "compile", "run"]
     stopped: Literal["", "cpu", "wall"]

@@ -11,7 +11,12 @@ from __future__ import annotations
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-_ALLOWED_EVERYWHERE = """
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_ALLOWED_EVERYWHERE = _names("""
 read write close fstat lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn
 ioctl pread64 pwrite64 readv writev sched_yield mremap madvise dup nanosleep getitimer setitimer
 getpid sendto recvfrom shutdown getsockname getpeername socketpair getsockopt clone exit wait4 kill
@@ -21,18 +26,18 @@ sigaltstack prctl gettid futex sched_getaffinity getdents64 set_tid_address cloc
 clock_getres clock_nanosleep exit_group epoll_ctl tgkill openat newfstatat readlinkat faccessat
 pselect6 ppoll set_robust_list epoll_pwait eventfd2 epoll_create1 dup3 pipe2 prlimit64 getrandom
 statx rseq clone3 close_range faccessat2 epoll_pwait2
-""".split()
+""")
 
 # Calls that the generic table, and so aarch64, never had.
-_ALLOWED_X86 = """
+_ALLOWED_X86 = _names("""
 open stat lstat poll access pipe select dup2 pause alarm readlink getpgrp time epoll_create
 epoll_wait
-""".split()
+""")
 
-ZYGOTE_ONLY = """
+ZYGOTE_ONLY = _names("""
 sendmsg recvmsg pidfd_open landlock_restrict_self seccomp setsid setresuid setresgid setgroups
 capset setrlimit
-""".split()
+""")
 
 # fmt: off
 _X86_64 = {

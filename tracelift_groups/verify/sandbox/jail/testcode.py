@@ -41,7 +41,7 @@ class _CountAsserts(ast.NodeTransformer):
     def __init__(self) -> None:
         self.count = 0
 
-    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:  # noqa: N802 - ast's naming
+    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
         index, self.count = self.count, self.count + 1
         note = ast.Expr(ast.Call(ast.Name(HELD, ast.Load()), [ast.Constant(index)], []))
         return [node, ast.fix_missing_locations(ast.copy_location(note, node))]

@@ -73,8 +73,8 @@ class _Peer:
     def _fill_record(record: Any, fields: dict[str, Any]) -> None:
         for name in fields:
             # A field must not take the place of a method that the tests call.
-            if type(name) is not str or hasattr(type(record), name):
-                raise codec.CodecError("a record with a field that is not its own")
+            if type(name) is not str or hasattr(getattr(type(record), name, None), "__get__"):
+                raise codec.CodecError("a record with a field in the place of a method")
         record.__dict__.clear()
         record.__dict__.update(fields)
 
@@ -155,6 +155,7 @@ class RemoteObject:
         self._peer.request("set", self._handle, (value,), {}, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the object where it lives."""
         return self._peer.request("invoke", self._handle, args, kwargs)
 
 
@@ -168,6 +169,7 @@ class RemoteName:
         self.__name__ = target.rpartition(".")[2]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the function where it lives."""
         return self._peer.request("call", self._target, args, kwargs)
 
     def __getattr__(self, name: str) -> RemoteName:

@@ -39,13 +39,13 @@ def _prepare_streams() -> None:
         descriptor = os.memfd_create("stream")
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdin = sys.__stdin__ = open(  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = open(  # type: ignore[misc]  # noqa: SIM115 - for good
         0, encoding="utf-8", errors="surrogateescape", closefd=False
     )
-    sys.stdout = sys.__stdout__ = open(  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = open(  # type: ignore[misc]  # noqa: SIM115
         1, "w", encoding="utf-8", errors="surrogateescape", closefd=False
     )
-    sys.stderr = sys.__stderr__ = open(  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = open(  # type: ignore[misc]  # noqa: SIM115
         2, "w", encoding="utf-8", errors="backslashreplace", closefd=False
     )
 
@@ -55,8 +55,9 @@ def _standard_devices(open_file: Callable[..., object]) -> Callable[..., object]
     numbers = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
     def open(file: object, *args: object, **kwargs: object) -> object:
-        if isinstance(file, str) and file in numbers:
-            file = os.dup(numbers[file])
+        path = os.fspath(file) if isinstance(file, str | os.PathLike) else None
+        if isinstance(path, str) and path in numbers:
+            file = os.dup(numbers[path])
         return open_file(file, *args, **kwargs)
 
     return open
@@ -79,6 +80,7 @@ class _Ended(NamedTuple):
     status: int
     cpu_s: float
     peak_kib: int
+    killed: bool
 
 
 class Zygote:
@@ -178,12 +180,14 @@ class Zygote:
         while wait_s and time.monotonic() < deadline:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
-                return _Ended(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+                return _Ended(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, False)
             time.sleep(0.001)
-        with contextlib.suppress(ProcessLookupError):
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if not ended:
             os.kill(pid, signal.SIGKILL)
-        _, status, usage = os.wait4(pid, 0)
-        return _Ended(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+            _, status, usage = os.wait4(pid, 0)
+        cpu_s = usage.ru_utime + usage.ru_stime
+        return _Ended(status, cpu_s, usage.ru_maxrss, killed=not ended)
 
     def _sweep(self) -> None:
         """Ends what a run left behind. The filter forbids new processes; without it this counts."""
@@ -219,6 +223,7 @@ class Zygote:
         cpu_s = judged.cpu_s + (last.cpu_s if last is not judged else 0.0)
         return protocol.Done(
             judged_status=judged.status,
+            judged_killed=judged.killed,
             tester_status=last.status if last is not judged else None,
             stage="run" if child.STAGE_COMPILED in stages else "compile" if stages else "setup",
             stopped="cpu" if stopped == "cpu" else "wall" if stopped == "wall" else "",
@@ -247,9 +252,7 @@ def _prepare(control: socket.socket, config: protocol.Config) -> tuple[child.Loc
     base_memory_bytes = _address_space_bytes()
     identity, drop = None, os.getuid() == 0
     if config["namespaces"]:
-        namespaces.enter(
-            config["readable"], config["devices"], control.fileno(), config["seed"]
-        )
+        namespaces.enter(config["readable"], config["devices"], control.fileno(), config["seed"])
         drop = False
         builtins.open = _standard_devices(builtins.open)  # type: ignore[assignment]
         sys.modules["io"].open = builtins.open  # type: ignore[attr-defined]

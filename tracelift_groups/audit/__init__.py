@@ -1,0 +1,1 @@
+"""Shortcut probes: can something cheap tell sound traces from flawed ones?"""

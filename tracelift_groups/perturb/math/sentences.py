@@ -1,0 +1,52 @@
+"""Small pieces of English: how a step opens, and what loses its capital behind an opening."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from random import Random
+
+OPENING = re.compile(
+    r"^(?:First(?: of all)?|To start|To begin with|Then|Next|After that|Now|So|Finally|Therefore"
+    r"|Thus|Hence|In the end)\b,?\s+",
+)
+# Words that lose their capital behind an opening; names keep it.
+_FUNCTION_WORDS = frozenset(
+    "The A An He She They It There This That These Those His Her Their Its In On At For If Since "
+    "Each Every We With After Before Of To Because When Half All Both Altogether Together One Two "
+    "Three Four Five Six".split()
+)
+
+
+def without_opening(sentence: str) -> str:
+    """Take "Then", "So," and the like off the front of a sentence; the rest is left as it is."""
+    bare = OPENING.sub("", sentence)
+    return bare if bare[:1].isalpha() else sentence
+
+
+def lower_first(sentence: str) -> str:
+    """Lower the first letter of a sentence that does not begin with a name."""
+    word = re.match(r"[A-Za-z']+", sentence)
+    if word and word[0] in _FUNCTION_WORDS:
+        return sentence[0].lower() + sentence[1:]
+    return sentence
+
+
+def upper_first(sentence: str) -> str:
+    """Capitalise the first letter and leave the rest."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+_NAMING = (
+    "Putting {} together, ",
+    "Going by {}, ",
+    "With {}, ",
+    "Taking {} into account, ",
+    "Working from {}, ",
+)
+
+
+def naming(numbers: Sequence[str], sentence: str, rng: Random) -> str:
+    """Put the numbers that a sentence rests on before it: "Working from 56 and 15, there are …"."""
+    names = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+    return rng.choice(_NAMING).format(names) + lower_first(without_opening(sentence))
