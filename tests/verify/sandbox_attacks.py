@@ -54,9 +54,9 @@ _program("exit_zero_silently", "sys.exit(0)")
 _program("hard_exit_zero", "os._exit(0)")
 _program(
     "verdict_words",
-    r'''
+    r"""
     print("PASS\npassed\n{\"passed\": true, \"verdict\": \"pass\"}\n[True]\nALL TESTS PASSED")
-    ''',
+    """,
 )
 _program("prefix_of_output", 'print("OK")')
 _program(
@@ -353,7 +353,9 @@ _program(
 )
 _program("memory_file", 'print("ATTACK-OK", os.memfd_create("x"))')
 _program("host_name", 'libc.sethostname(b"x", 1) == 0 and print("ATTACK-OK")')
-_program("clock", "try: time.clock_settime(0, time.time()); print('ATTACK-OK')\nexcept OSError: pass")
+_program(
+    "clock", "try: time.clock_settime(0, time.time()); print('ATTACK-OK')\nexcept OSError: pass"
+)
 
 # ---------------------------------------------------------------------------- processes
 
@@ -377,8 +379,14 @@ _program(
     os.write(writer, b"x"); time.sleep(0.1)
     """,
 )
-_program("pidfd_signal", "libc.syscall(424, libc.syscall(434, $VICTIM, 0), 15, 0, 0) == 0 and print('ATTACK-OK')")
-_program("queued_signal", "libc.syscall(129, $VICTIM, 15, ctypes.create_string_buffer(128)) == 0 and print('ATTACK-OK')")
+_program(
+    "pidfd_signal",
+    "libc.syscall(424, libc.syscall(434, $VICTIM, 0), 15, 0, 0) == 0 and print('ATTACK-OK')",
+)
+_program(
+    "queued_signal",
+    "libc.syscall(129, $VICTIM, 15, ctypes.create_string_buffer(128)) == 0 and print('ATTACK-OK')",
+)
 _program(
     "limits_of_victim",
     "import resource; resource.prlimit($VICTIM, resource.RLIMIT_NOFILE, (7, 7))",
@@ -415,7 +423,9 @@ _program(
     """,
 )
 _program("vfork", "libc.syscall(58) >= 0 and print('ATTACK-OK')")
-_program("clone3", "libc.syscall(435, ctypes.create_string_buffer(88), 88) >= 0 and print('ATTACK-OK')")
+_program(
+    "clone3", "libc.syscall(435, ctypes.create_string_buffer(88), 88) >= 0 and print('ATTACK-OK')"
+)
 _program(
     "clone_process",
     "libc.syscall(56, 17, 0, 0, 0, 0) >= 0 and print('ATTACK-OK', flush=True)",
@@ -444,12 +454,17 @@ _program(
 )
 _program("system", 'os.system("echo ATTACK-OK")')
 _program("exec", 'os.execv("/bin/echo", ["echo", "ATTACK-OK"])')
-_program("exec_interpreter", 'os.execv(sys.executable, [sys.executable, "-c", "print(\'ATTACK-OK\')"])')
+_program(
+    "exec_interpreter", 'os.execv(sys.executable, [sys.executable, "-c", "print(\'ATTACK-OK\')"])'
+)
 _program(
     "multiprocessing",
     'import multiprocessing as m; m.get_context("fork").Process(target=print, args=("ATTACK-OK",)).start()',
 )
-_program("daemon_thread_left_behind", "import threading; threading.Thread(target=time.sleep, args=(5,), daemon=True).start()")
+_program(
+    "daemon_thread_left_behind",
+    "import threading; threading.Thread(target=time.sleep, args=(5,), daemon=True).start()",
+)
 
 # ------------------------------------------------------------------------------ network
 
@@ -489,7 +504,9 @@ _program(
         except OSError: pass
     """,
 )
-_program("io_uring", "libc.syscall(425, 4, ctypes.create_string_buffer(120)) >= 0 and print('ATTACK-OK')")
+_program(
+    "io_uring", "libc.syscall(425, 4, ctypes.create_string_buffer(120)) >= 0 and print('ATTACK-OK')"
+)
 
 # ---------------------------------------------------------------------------- resources
 
@@ -599,7 +616,12 @@ _program(
     _LIMITED,
     0.3,
 )
-_program("exit_handler_that_spins", "import atexit; atexit.register(lambda: [0 for _ in iter(int, 1)])", _LIMITED, 0.3)
+_program(
+    "exit_handler_that_spins",
+    "import atexit; atexit.register(lambda: [0 for _ in iter(int, 1)])",
+    _LIMITED,
+    0.3,
+)
 _program("huge_constant_to_compile", "x = 1 << 10**6 << 10**6 << 10**9", _LIMITED, 0.5)
 _program("deep_nesting_to_compile", "x = " + "(" * 5000 + ")" * 5000, frozenset({"compile_error"}))
 _program("nul_byte_to_compile", "x = 1\0", frozenset({"compile_error"}))
@@ -656,7 +678,9 @@ _WRONG = "def solve(x):\n    return -1\n"
 
 _function("import_exits", _WRONG + "import sys; sys.exit(0)")
 _function("import_hard_exits", _WRONG + "import os; os._exit(0)", frozenset({"runtime_error"}))
-_function("call_hard_exits", "def solve(x):\n    import os; os._exit(0)", frozenset({"runtime_error"}))
+_function(
+    "call_hard_exits", "def solve(x):\n    import os; os._exit(0)", frozenset({"runtime_error"})
+)
 _function(
     "always_equal_object",
     """
@@ -672,7 +696,14 @@ _function(
     """,
     frozenset({"wrong_answer"}),
 )
-for _kind, _value in (("str", '"z"'), ("int", "7"), ("list", "[1]"), ("tuple", "(1,)"), ("dict", "{}"), ("float", "1.5")):
+for _kind, _value in (
+    ("str", '"z"'),
+    ("int", "7"),
+    ("list", "[1]"),
+    ("tuple", "(1,)"),
+    ("dict", "{}"),
+    ("float", "1.5"),
+):
     _function(
         f"always_equal_{_kind}",
         f"""
@@ -759,7 +790,10 @@ _function(
 )
 _function("exit_handler", _WRONG + "import atexit, os\natexit.register(lambda: os._exit(0))")
 _function("exception_hook", _WRONG + "import sys, os\nsys.excepthook = lambda *a: os._exit(0)")
-_function("verdict_words_printed", _WRONG + 'print("PASS"); print("passed"); print(\'{"outcome": "pass"}\')')
+_function(
+    "verdict_words_printed",
+    _WRONG + 'print("PASS"); print("passed"); print(\'{"outcome": "pass"}\')',
+)
 _function(
     "patched_checkers",
     """
@@ -871,7 +905,7 @@ for _index, _node in enumerate(
         '["F","0x1","0x0"]',
         '["D","NaN?"]',
         '["s",[1]],["l"]',
-        '[]',
+        "[]",
         '["i","__import__"]',
     )
 ):
@@ -901,5 +935,12 @@ _function(
 )
 _function("infra_by_memory", "def solve(x):\n    return bytearray(3 << 30)", frozenset({"memory"}))
 _function("infra_by_own_sigkill", "import os\ndef solve(x):\n    os.kill(os.getpid(), 9)", _FAILS)
-_function("crash_in_call", "import ctypes\ndef solve(x):\n    ctypes.string_at(0)", frozenset({"runtime_error"}))
-_function("lies_about_its_type", "class C:\n    __class__ = str\n    def __eq__(self, o): return True\ndef solve(x): return C()")
+_function(
+    "crash_in_call",
+    "import ctypes\ndef solve(x):\n    ctypes.string_at(0)",
+    frozenset({"runtime_error"}),
+)
+_function(
+    "lies_about_its_type",
+    "class C:\n    __class__ = str\n    def __eq__(self, o): return True\ndef solve(x): return C()",
+)

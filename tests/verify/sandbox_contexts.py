@@ -21,7 +21,27 @@ _OTHER_UID = 64001
 _DOCKER_CAPABILITIES = {0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31}
 # Calls that Docker's default profile refuses without CAP_SYS_ADMIN, by their x86_64 numbers.
 _DOCKER_DENIES = (
-    *(272, 308, 165, 166, 155, 250, 248, 249, 321, 298, 323, 425, 426, 427, 246, 304, 303, 438, 312),
+    *(
+        272,
+        308,
+        165,
+        166,
+        155,
+        250,
+        248,
+        249,
+        321,
+        298,
+        323,
+        425,
+        426,
+        427,
+        246,
+        304,
+        303,
+        438,
+        312,
+    ),
     *(169, 167, 175, 313, 176, 429, 428, 430, 432, 431, 179, 163, 164, 135, 442),
 )
 _EPERM, _ENOSYS, _ALLOW = 0x50001, 0x50026, 0x7FFF0000
@@ -110,7 +130,9 @@ def enter(context: Context) -> None:
 def _readable_copy() -> Path:
     """Package and session scripts where every user can read them."""
     folder = Path(tempfile.mkdtemp(prefix="session"))
-    shutil.copytree(PACKAGE, folder / "tracelift_groups", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PACKAGE, folder / "tracelift_groups", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for path in HERE.glob("sandbox_*.py"):
         shutil.copy(path, folder)
     for path in [folder, *folder.rglob("*")]:

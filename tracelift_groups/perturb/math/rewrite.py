@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tracelift_groups.perturb.math.expression import Equation, evaluate, read_equations
 from tracelift_groups.perturb.math.numbers import Number, decimals_of, render
+from tracelift_groups.perturb.math.sentences import upper_first
 from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node
 
 _NUMBER_WORDS = (
@@ -53,7 +54,8 @@ def apply(
             raise ValueError("two replacements overlap")
         last_start[edit.step] = edit.start
         text = steps[edit.step]
-        steps[edit.step] = text[: edit.start] + edit.text + text[edit.end :]
+        new = text[: edit.start] + edit.text + text[edit.end :]
+        steps[edit.step] = new if edit.start or edit.text else upper_first(new)
     gone = set(drop)
     return tuple(step for index, step in enumerate(steps) if index not in gone)
 
@@ -70,7 +72,7 @@ def reworked(step: str, equation: Equation, edits: Iterable[Replacement]) -> Fra
         text = text[: edit.start] + edit.text + text[edit.end :]
         lhs_end += len(edit.text) - (edit.end - edit.start)
     for read in read_equations(text[:lhs_end] + " = 0"):
-        if read.start == equation.start:
+        if read.segments[0].end == lhs_end:
             try:
                 return evaluate(read.lhs, equation.reading)
             except ZeroDivisionError:
@@ -179,6 +181,7 @@ def _spelled_out(trace: MathTrace, node: Node) -> bool:
 # --- sentences whose working is taken out ----------------------------------------------------
 
 _REASON = re.compile(r",?\s*\b(?:because|since|as)\s*$", re.IGNORECASE)
+_SO = re.compile(r",\s+so\s+")
 _CONSEQUENCE = re.compile(
     r"(?:^|[\s,;])(?:so|thus|hence|therefore|then|and so|or)[,:]?\s*$", re.IGNORECASE
 )
@@ -234,6 +237,10 @@ def assert_value(
         return [*edits, Replacement(node.step, reason.start(), end, "")]
     if _NEEDS_WORKING.search(before):
         return None
+    end = equation.segments[-1].unit_end
+    follows = _SO.match(step, end)
+    if follows and len(edits) > len(said):  # "2 * 3 = 6, so he has 6"
+        return [*edits, Replacement(node.step, equation.start, follows.end(), "")]
     if said and said[-1].number.value == node.value:
         return None  # the number would be said twice
     if _CONSEQUENCE.search(before):

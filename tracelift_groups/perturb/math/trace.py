@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Literal
 
+from tracelift_groups.perturb.math.conversions import is_factor
 from tracelift_groups.perturb.math.expression import (
     Equation,
     evaluate,
@@ -300,7 +301,7 @@ class _Linker:
                 source = (
                     Source("step", node.index)
                     if stated
-                    else self._source(leaf.number.value, node.index)
+                    else self._source(leaf.number.value, node.index, node.step)
                 )
                 if source.kind == "constant" and place:
                     source = Source("unsure")  # an intermediate value within a chain
@@ -326,9 +327,9 @@ class _Linker:
         before = here[0].index if here else next(
             (node.index for node in self.nodes if node.step > step), len(self.nodes)
         )
-        return Mention(step, number, value, self._source(value, before))
+        return Mention(step, number, value, self._source(value, before, step))
 
-    def _source(self, value: Fraction, before: int) -> Source:
+    def _source(self, value: Fraction, before: int, step: int) -> Source:
         """Decide among earlier results, given quantities and constants."""
         results = [
             node
@@ -336,6 +337,8 @@ class _Linker:
             if not node.confirms and node.equation.result and node.equation.result.value == value
         ]
         given = self.problem.states(value)
+        if results and is_factor(value, self.steps[step]):
+            return Source("unsure")  # the 60 of an hour, or 60 minutes worked out before?
         unused = [node for node in results if node.index not in self.used]
         if given and results:
             # Solvers use what they worked out, and each given number as often as it is given:

@@ -23,7 +23,7 @@ from tracelift_groups.perturb.math.sentences import (
     upper_first,
     without_opening,
 )
-from tracelift_groups.perturb.math.trace import MathTrace, Node, parse_trace
+from tracelift_groups.perturb.math.trace import CHECK, MathTrace, Node, parse_trace
 
 Move = Callable[[MathTrace, Random], tuple[str, ...] | None]
 
@@ -166,7 +166,7 @@ def openings(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
     steps = list(trace.steps)
     strip = rng.random() < 0.5
     for index, step in enumerate(steps):
-        if index in trace.opaque:
+        if index in trace.opaque or CHECK.match(step):
             continue
         bare = without_opening(step)
         if strip:

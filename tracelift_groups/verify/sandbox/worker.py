@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import array
 import contextlib
+import functools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from tracelift_groups.verify.sandbox import layout
 from tracelift_groups.verify.sandbox.jail import protocol
@@ -47,8 +49,8 @@ _NUMPY_PARTS = ("random", "linalg", "fft", "ma")
 _START_TIMEOUT_S = 60.0
 _ANSWER_GRACE_S = 10.0
 _STDERR_TAIL_BYTES = 4096
-_TASKS_IN_NAMESPACE = 256
-_TASKS_BESIDE_OTHERS = 1000
+_TASKS = 256
+_COUNT_TASKS_EVERY_S = 10.0
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -80,8 +82,9 @@ def _tail(descriptor: int) -> str:
     return os.pread(descriptor, _STDERR_TAIL_BYTES, start).decode(errors="replace")
 
 
-def _own_tasks() -> int:
-    """Processes and threads of this user, which its limit counts together."""
+@functools.lru_cache(maxsize=1)
+def _own_tasks(_period: int) -> int:
+    """Processes and threads of this user, which the kernel's limit counts together."""
     uid, count = os.getuid(), 0
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
@@ -143,9 +146,6 @@ class Worker:
 
     def _introduce(self, packages: tuple[str, ...], layers: Layers, seed: int) -> Isolation:
         found = layout.find(packages)
-        tasks = _TASKS_IN_NAMESPACE
-        if os.getuid() != 0 and not layers.namespaces:
-            tasks = _own_tasks() + _TASKS_BESIDE_OTHERS
         config = protocol.Config(
             readable=found.readable,
             listable=found.listable,
@@ -155,7 +155,6 @@ class Worker:
             landlock=layers.landlock,
             seccomp=layers.seccomp,
             namespaces=layers.namespaces,
-            tasks=tasks,
             seed=seed,
         )
         try:
@@ -173,6 +172,20 @@ class Worker:
             seccomp=hello["seccomp"],
             namespaces=hello["namespaces"],
             uid=hello["uid"],
+        )
+
+    def _job(self, kind: Literal["program", "function"], limits: Limits) -> protocol.Job:
+        tasks = _TASKS
+        if os.getuid() != 0 and not self.isolation.namespaces:
+            # Programs run as this user, whose other processes come and go.
+            tasks += _own_tasks(int(time.monotonic() / _COUNT_TASKS_EVERY_S))
+        return protocol.Job(
+            kind=kind,
+            cpu_s=limits.cpu_s,
+            wall_s=limits.wall,
+            memory_bytes=limits.memory_mib << 20,
+            output_bytes=limits.output_bytes,
+            tasks=tasks,
         )
 
     @property
@@ -216,7 +229,7 @@ class Worker:
             stdout,
             stderr,
         ):
-            done = self._ask(_job("program", job.limits), [code, stdin, stdout, stderr])
+            done = self._ask(self._job("program", job.limits), [code, stdin, stdout, stderr])
             written = os.fstat(stdout).st_size
             ending = _ending(done, _tail(stderr))
             return RunResult(
@@ -252,7 +265,7 @@ class Worker:
                 ours.close()
                 theirs.close()
 
-            done = self._ask(_job("function", job.limits), descriptors, hang_up)
+            done = self._ask(self._job("function", job.limits), descriptors, hang_up)
             size = os.fstat(verdict).st_size
             report = os.pread(verdict, size, 0) if size and not done["stopped"] else b""
             return _function_result(done, report, _tail(stderr), _tail(tester_stderr))
@@ -269,16 +282,6 @@ def _files(*contents: bytes) -> Iterator[list[int]]:
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-
-
-def _job(kind: str, limits: Limits) -> protocol.Job:
-    return protocol.Job(
-        kind="program" if kind == "program" else "function",
-        cpu_s=limits.cpu_s,
-        wall_s=limits.wall,
-        memory_bytes=limits.memory_mib << 20,
-        output_bytes=limits.output_bytes,
-    )
 
 
 def _ending(done: protocol.Done, stderr: str) -> Ending:

@@ -117,11 +117,13 @@ def _replaced(
 
 
 def quantity_words(trace: MathTrace, mention: Mention) -> str:
-    """The problem's words for a quantity that a trace uses."""
-    for quantity in trace.problem.quantities:
-        if quantity.value in (mention.number.value, mention.value):
-            return quantity.text
-    return plain(mention.number.value)
+    """The problem's words for a quantity that a trace uses: digits before words."""
+    words = [
+        quantity.text
+        for quantity in trace.problem.quantities
+        if quantity.value in (mention.number.value, mention.value)
+    ]
+    return min(words, key=str.isalpha, default=plain(mention.number.value))
 
 
 def derivation_missing(pair: Pair) -> Evidence:

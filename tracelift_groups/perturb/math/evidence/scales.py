@@ -1,12 +1,12 @@
-"""Units, rates and scales: what counts as a conversion, and what it is confused with."""
+"""Postconditions about units, rates and scales: what was converted, and what was not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 
+from tracelift_groups.perturb.math.conversions import CONFUSED_FACTORS, is_factor
 from tracelift_groups.perturb.math.evidence.equations import Place, changed_place, whole_equation
 from tracelift_groups.perturb.math.evidence.omissions import quantity_words
 from tracelift_groups.perturb.math.evidence.pair import (
@@ -21,32 +21,7 @@ from tracelift_groups.perturb.math.expression import Binary
 from tracelift_groups.perturb.math.numbers import plain
 from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node, Problem
 
-# A conversion factor counts only where its units are spoken of.
-_FACTORS: Mapping[int, str] = {
-    60: r"minutes?|seconds?|hours?|hrs?|mins?|mph",
-    24: r"hours?|days?",
-    7: r"weeks?|days?|weekly|daily",
-    12: r"months?|years?|monthly|yearly|annual(?:ly)?|dozens?|inch(?:es)?|feet|foot",
-    52: r"weeks?|years?|weekly|yearly|annual(?:ly)?",
-    365: r"days?|years?|daily|yearly",
-    30: r"days?|months?|daily|monthly",
-    100: r"cents?|dollars?|cm|centimet(?:er|re)s?|met(?:er|re)s?|percent|percentage",
-    1000: r"grams?|kg|kilograms?|kilomet(?:er|re)s?|km|met(?:er|re)s?|lit(?:er|re)s?|ml"
-    r"|millilit(?:er|re)s?",
-    16: r"ounces?|pounds?|oz|lbs?",
-    3: r"yards?|feet|foot",
-    36: r"yards?|inch(?:es)?",
-    4: r"weeks?|months?|quarts?|gallons?|quarters?",
-    2000: r"tons?|pounds?",
-}
-CONFUSED_FACTORS: Mapping[Fraction, tuple[int, ...]] = {
-    Fraction(factor): confused
-    for factor, confused in {
-        60: (100, 24), 24: (12, 60), 7: (5,), 12: (10,), 52: (12, 50), 365: (30, 52), 30: (7,),
-        100: (10, 1000), 1000: (100,), 16: (12, 10), 3: (12, 10), 36: (12,), 4: (12, 7),
-        2000: (1000,),
-    }.items()
-}  # fmt: skip
+_DIGIT = re.compile(r"\d")
 _PIECE = (
     r"(?:second|minute|hour|day|night|week|weekend|month|year|person|piece|pound|kilo|gallon"
     r"|lit(?:er|re)|mile|foot|yard|dozen|box|bag|pack|cup|ticket|visit|game|lesson|glass|bottle"
@@ -54,7 +29,7 @@ _PIECE = (
 )
 _PER_PIECE = re.compile(rf"\b(?:each|every|per|apiece|a piece|an? {_PIECE})\b|/\s?[a-z]", re.IGNORECASE)
 _RATE_BEHIND = re.compile(
-    rf"^[^.?!,;]{{0,40}}?\b(?:each|per|every|apiece|a piece|for one|an? {_PIECE})\b"
+    rf"^[^.?!,;\d]{{0,30}}?\b(?:each|per|every|apiece|a piece|for one|an? {_PIECE})\b"
     r"|^\s*/\s*[a-z]|^\s*(?:mph|mpg|km/h)\b",
     re.IGNORECASE,
 )
@@ -70,14 +45,11 @@ _RATE_BEFORE = re.compile(
 def is_conversion(trace: MathTrace, mention: Mention) -> bool:
     """Whether an operand is a conversion factor that the problem does not state as a number."""
     value = mention.number.value
-    if mention.source.kind == "step" or value.denominator != 1:
+    if mention.source.kind == "step" or mention.number.money or mention.number.percent:
         return False
-    words = _FACTORS.get(int(value))
-    if words is None or mention.number.money or mention.number.percent:
+    if any(q.value == value and _DIGIT.search(q.text) for q in trace.problem.quantities):
         return False
-    if any(q.value == value and any(sign.isdigit() for sign in q.text) for q in trace.problem.quantities):
-        return False
-    return _spoken_of(words, trace.problem.text) or _spoken_of(words, trace.steps[mention.step])
+    return is_factor(value, trace.problem.text) or is_factor(value, trace.steps[mention.step])
 
 
 def is_percentage(trace: MathTrace, mention: Mention) -> bool:
@@ -103,11 +75,6 @@ def _of_whole(trace: MathTrace, mention: Mention) -> bool:
     """Whether the percentage is taken from 100 %, not from an amount."""
     assert mention.equation is not None
     return all(m.number.percent for m in trace.operands(trace.nodes[mention.equation]))
-
-
-@lru_cache(maxsize=1024)
-def _spoken_of(words: str, text: str) -> bool:
-    return re.search(rf"\b(?:{words})\b", text) is not None
 
 
 def states_rate(problem: Problem, value: Fraction) -> bool:

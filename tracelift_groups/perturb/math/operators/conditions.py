@@ -44,15 +44,29 @@ def drop_term(trace: MathTrace, rng: Random) -> Iterator[Draft]:
         assert result is not None
         if not isinstance(term, Leaf) or not _dispensable(trace, step, term):
             continue
-        cut = Replacement(step.step, extent(operation.left)[2], extent(term)[2], "")
-        value = reworked(text, equation, [cut])
+        if _bracketed(equation.lhs, operation):
+            continue  # "(3) * 4"
+        cut = _cut(step, operation, term)
+        value = reworked(text, equation, cut)
         if value is None:
             continue
         value = as_written(value, result, equation)
         if plausible(value, step.value, result):
             edits = propagate(trace, step, value)
             if edits is not None:
-                yield Draft("drop_term", apply(trace, [*edits, cut]))
+                yield Draft("drop_term", apply(trace, [*edits, *cut]))
+
+
+def _cut(step: Step, operation: Binary, term: Leaf) -> list[Replacement]:
+    """Take the right term away, and the brackets where the left one has the line to itself."""
+    left = operation.left
+    if isinstance(left, Bracket) and operation is step.equation.lhs:
+        start, _, end = extent(left.inner)
+        return [
+            Replacement(step.step, left.start, start, ""),
+            Replacement(step.step, end, extent(term)[2], ""),
+        ]
+    return [Replacement(step.step, extent(left)[2], extent(term)[2], "")]
 
 
 def _right_terms(node: Node, depth: int = 0) -> Iterator[Binary]:
@@ -63,6 +77,17 @@ def _right_terms(node: Node, depth: int = 0) -> Iterator[Binary]:
         if isinstance(node.left, Binary | Bracket) or depth:
             yield node
         yield from _right_terms(node.left, depth + 1)
+
+
+def _bracketed(node: Node, operation: Binary) -> bool:
+    """Whether an operation of two plain numbers is all that a pair of brackets holds."""
+    if isinstance(node, Bracket):
+        return (node.inner is operation and isinstance(operation.left, Leaf)) or _bracketed(
+            node.inner, operation
+        )
+    if isinstance(node, Binary):
+        return _bracketed(node.left, operation) or _bracketed(node.right, operation)
+    return False
 
 
 def use_unadjusted(trace: MathTrace, rng: Random) -> Iterator[Draft]:
@@ -76,7 +101,7 @@ def use_unadjusted(trace: MathTrace, rng: Random) -> Iterator[Draft]:
             continue
         later = [edit for edit in edits if edit.step != step.step]
         steps = apply(trace, [*here, *later, *silenced.cuts], drop=silenced.steps)
-        yield Draft("use_unadjusted", tuple(_capitalised(one) for one in steps))
+        yield Draft("use_unadjusted", steps)
 
 
 def drop_step(trace: MathTrace, rng: Random) -> Iterator[Draft]:
@@ -191,10 +216,6 @@ def _silence(
     return _Silenced(cuts, lines)
 
 
-def _capitalised(step: str) -> str:
-    return step[:1].upper() + step[1:]
-
-
 def _adjustments(trace: MathTrace, rng: Random) -> list[tuple[Step, Mention, Mention]]:
     """Steps of two operands: the one kept, and the given quantity that would be overlooked."""
     found = []
@@ -206,10 +227,17 @@ def _adjustments(trace: MathTrace, rng: Random) -> list[tuple[Step, Mention, Men
         commutes = isinstance(lhs, Binary) and lhs.op in "+*"
         for kept, gone in (operands, operands[::-1])[: 2 if commutes else 1]:
             fits = kept.number.value not in (1, step.value) and _same_sort(kept, step)
+            fits = fits and not _multiplier(trace, kept)
             if fits and gone.source.kind == "problem" and gone.value != 1:
                 found.append((step, kept, gone))
     rng.shuffle(found)
     return sorted(found, key=lambda f: f[1].source.equation is None)
+
+
+def _multiplier(trace: MathTrace, mention: Mention) -> bool:
+    """Whether the problem states the number only in words such as twice or a dozen."""
+    texts = [q.text for q in trace.problem.quantities if q.value == mention.number.value]
+    return mention.source.kind == "problem" and all(text.isalpha() for text in texts)
 
 
 def _is_given(trace: MathTrace, step: Step, mention: Mention) -> bool:

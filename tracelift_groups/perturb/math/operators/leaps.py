@@ -168,8 +168,12 @@ def _cuts(node: Node, step: int) -> Iterator[list[Replacement]]:
         return
     if not isinstance(node.left, Binary | Bracket) and not isinstance(node.right, Binary | Bracket):
         return
-    (start, _, left_end), (right_start, _, end) = extent(node.left), extent(node.right)
-    if isinstance(node.left, Binary | Bracket):
-        yield [Replacement(step, left_end, end, "")]
-    if isinstance(node.right, Binary | Bracket):
-        yield [Replacement(step, start, right_start, "")]
+    (start, _, _), (_, _, end) = extent(node.left), extent(node.right)
+    for kept in (node.left, node.right):
+        if isinstance(kept, Binary | Bracket):
+            inner = kept.inner if isinstance(kept, Bracket) else kept
+            inner_start, _, inner_end = extent(inner)
+            yield [
+                Replacement(step, start, inner_start, ""),
+                Replacement(step, inner_end, end, ""),
+            ]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from random import Random
 
+from tracelift_groups.perturb.math.conversions import CONFUSED_FACTORS
 from tracelift_groups.perturb.math.evidence.scales import (
-    CONFUSED_FACTORS,
     divides_out,
     is_conversion,
     is_percentage,
@@ -64,7 +64,9 @@ def wrong_direction(trace: MathTrace, rng: Random) -> Iterator[Draft]:
 def skipped_conversion(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     """Go on with the number in the old unit: 3 hours are 3 minutes."""
     for step, mention in _operands(trace, rng):
-        if is_conversion(trace, mention):
+        lhs = step.equation.lhs
+        divides = isinstance(lhs, Binary) and lhs.op == "/" and _leaf_at(lhs, mention) is None
+        if is_conversion(trace, mention) and not divides:
             yield from _collapsed("skipped_conversion", trace, step, _other(trace, step, mention))
 
 

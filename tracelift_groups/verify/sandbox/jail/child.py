@@ -29,7 +29,6 @@ class Lockdown(NamedTuple):
     identity: tuple[int, frozenset[int]] | None
     drop_capabilities: bool
     base_memory_bytes: int
-    tasks: int | None
 
 
 Main = Callable[[bytes, types.ModuleType], int]
@@ -65,7 +64,7 @@ def lock_down(layers: Lockdown, job: protocol.Job) -> None:
         memory_bytes=layers.base_memory_bytes + job["memory_bytes"],
         output_bytes=job["output_bytes"],
         cpu_seconds=math.ceil(job["cpu_s"]) + 1,
-        tasks=layers.tasks,
+        tasks=job["tasks"],
     )
     if layers.identity is not None:
         privileges.become(*layers.identity)

@@ -118,9 +118,7 @@ def limit_zygote() -> None:
     _lower(resource.RLIMIT_NOFILE, 64)
 
 
-def limit_child(
-    *, memory_bytes: int, output_bytes: int, cpu_seconds: int, tasks: int | None
-) -> None:
+def limit_child(*, memory_bytes: int, output_bytes: int, cpu_seconds: int, tasks: int) -> None:
     """Limits of one run. The zygote watches CPU time more finely; this is what it falls back on."""
     _lower(resource.RLIMIT_AS, memory_bytes)
     _lower(resource.RLIMIT_FSIZE, output_bytes)
@@ -129,5 +127,4 @@ def limit_child(
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     soft = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(_STACK_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
-    if tasks is not None:
-        _lower(resource.RLIMIT_NPROC, tasks)
+    _lower(resource.RLIMIT_NPROC, tasks)

@@ -16,7 +16,6 @@ class Config(TypedDict):
     landlock: bool
     seccomp: bool
     namespaces: bool
-    tasks: int | None
     seed: int
 
 
@@ -38,6 +37,7 @@ class Job(TypedDict):
     wall_s: float
     memory_bytes: int
     output_bytes: int
+    tasks: int
 
 
 class Done(TypedDict):

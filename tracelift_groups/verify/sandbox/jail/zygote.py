@@ -266,8 +266,7 @@ def _prepare(control: socket.socket, config: protocol.Config) -> tuple[child.Loc
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     privileges.limit_zygote()
     template = seccomp.child_filter_template(linux.MACHINE) if config["seccomp"] else None
-    tasks = config["tasks"]
-    layers = child.Lockdown(ruleset, template, identity, drop, base_memory_bytes, tasks)
+    layers = child.Lockdown(ruleset, template, identity, drop, base_memory_bytes)
     return layers, landlock.abi() if ruleset is not None else 0
 
 
