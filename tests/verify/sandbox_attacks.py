@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - short programs read better on one line
 """Programs that try to cheat or to do harm, each with the verdicts that mean it failed.
 
 Every program is bounded in count, size and time, so that it does no damage where it succeeds.

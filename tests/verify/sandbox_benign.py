@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - short programs read better on one line
 """Legitimate programs that the sandbox must not break."""
 
 from __future__ import annotations

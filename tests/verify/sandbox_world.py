@@ -39,7 +39,6 @@ class World:
         self._victim_affinity = os.sched_getaffinity(self.victim.pid)
         self.received: list[str] = []
         self._listen()
-        self._descriptors = len(os.listdir("/proc/self/fd"))
 
     def _listen(self) -> None:
         self.tcp = socket.create_server(("127.0.0.1", 0))
@@ -73,7 +72,7 @@ class World:
             "MARK": self.mark,
             "GRADER": str(os.getpid()),
             "VICTIM": str(self.victim.pid),
-            "HOME": os.path.expanduser("~"),
+            "HOME": str(Path.home()),
             "PACKAGE": str(Path(sys.modules["tracelift_groups"].__file__ or "").parent),
             "TCP": str(self.tcp.getsockname()[1]),
             "UDP": str(self.udp.getsockname()[1]),
@@ -97,7 +96,7 @@ class World:
         expected = {"secret.txt", "victim.txt", "folder", "oracle.jsonl", "unix"}
         broken += [f"planted {p.name}" for p in self.folder.iterdir() if p.name not in expected]
         places = [Path("/tmp"), Path("/dev/shm"), Path.cwd(), Path("/")]
-        site = Path(os.path.expanduser("~"), ".local/lib/python3.11/site-packages")
+        site = Path(str(Path.home()), ".local/lib/python3.11/site-packages")
         for place in [*places, site]:
             broken += [f"planted {p}" for p in place.glob(f"{self.mark}*")]
         return broken

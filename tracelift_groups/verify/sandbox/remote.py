@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from tracelift_groups.errors import UserError
-from tracelift_groups.verify.sandbox.jail import codec
-from tracelift_groups.verify.sandbox.jail.tester import Spec, Verdict
+from tracelift_groups.verify.sandbox import testcode
+from tracelift_groups.verify.sandbox.jail import codec, plan
+from tracelift_groups.verify.sandbox.jail.tester import Verdict
 from tracelift_groups.verify.sandbox.model import (
     Ending,
     FunctionJob,
@@ -36,6 +37,7 @@ from tracelift_groups.verify.sandbox.model import (
     ProgramJob,
     RunResult,
 )
+from tracelift_groups.verify.sandbox.worker import unusable_tests
 
 _ATTEMPTS = 3
 _FIRST_PAUSE_S = 0.5
@@ -173,7 +175,11 @@ class RemotePool:
 
     def check(self, job: FunctionJob) -> FunctionResult:
         """Runs asserts here against a candidate on the server; raises like `run`."""
-        return _Session(self, job).judge()
+        try:
+            prepared = plan.dump(testcode.prepare(job.setup, job.tests, job.entry_point))
+        except (SyntaxError, ValueError, ImportError, RecursionError) as error:
+            return unusable_tests(error)
+        return _Session(self, job, prepared).judge()
 
     def answer(self, code: str, calls: dict[str, Any], limits: Limits) -> RunResult:
         """Runs a candidate on the server with the calls made so far; the last one is answered."""
@@ -187,8 +193,8 @@ class RemotePool:
 class _Session:
     """One candidate's tests: a local tester process whose calls go to the server."""
 
-    def __init__(self, pool: RemotePool, job: FunctionJob) -> None:
-        self._pool, self._job = pool, job
+    def __init__(self, pool: RemotePool, job: FunctionJob, tests: bytes) -> None:
+        self._pool, self._job, self._tests = pool, job, tests
         self._requests: list[dict[str, Any]] = []
         self._last: RunResult | None = None
         self._failure: Exception | None = None
@@ -196,7 +202,6 @@ class _Session:
     def judge(self) -> FunctionResult:
         ours, theirs = socket.socketpair()
         started = time.monotonic()
-        spec = Spec(setup=self._job.setup, tests=self._job.tests, entry_point=self._job.entry_point)
         with ours, tempfile.TemporaryFile() as verdict:
             code = _TESTER.format(
                 folder=str(Path(__file__).parent), calls=theirs.fileno(), verdict=verdict.fileno()
@@ -212,7 +217,7 @@ class _Session:
             server = threading.Thread(target=self._serve, args=(ours.fileno(),), daemon=True)
             server.start()
             with contextlib.suppress(subprocess.TimeoutExpired, BrokenPipeError):
-                process.communicate(json.dumps(spec).encode(), timeout=_patience(self._job.limits))
+                process.communicate(self._tests, timeout=_patience(self._job.limits))
             process.kill()
             process.wait()
             ours.shutdown(socket.SHUT_RDWR)

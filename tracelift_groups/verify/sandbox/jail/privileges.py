@@ -30,15 +30,17 @@ def effective_capabilities() -> set[int]:
     return set()
 
 
-def keep_only_capabilities(kept: frozenset[int]) -> None:
-    """Gives up every capability but `kept`, for this process and all it could ever start."""
+def empty_bounding_set() -> None:
+    """Makes sure that no program started later gains capabilities; current ones stay."""
     for capability in range(64):
-        if capability in kept:
-            continue
         with contextlib.suppress(OSError):  # unknown to this kernel, or not ours to drop
             linux.prctl(linux.PR_CAPBSET_DROP, capability)
     with contextlib.suppress(OSError):
         linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
+
+
+def keep_only_capabilities(kept: frozenset[int]) -> None:
+    """Gives up every capability but `kept`, for good."""
     mask = sum(1 << capability for capability in kept)
     low, high = mask & 0xFFFFFFFF, mask >> 32
     header = ctypes.create_string_buffer(struct.pack("Ii", _CAPABILITY_VERSION_3, 0), 8)
@@ -103,28 +105,29 @@ def choose_identity(needed: str, seed: int) -> tuple[int, frozenset[int]] | None
     return None
 
 
-def _lower(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(kind, (value, value))
+def _limit(kind: int, value: int) -> None:
+    try:
+        resource.setrlimit(kind, (value, value))
+    except ValueError:  # the machine's own limit is lower, and stays
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (hard, hard))
 
 
 def limit_zygote() -> None:
     """Limits that hold for a zygote and all its children: no core files, few descriptors."""
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_MEMLOCK, 0)
-    _lower(resource.RLIMIT_MSGQUEUE, 0)
-    _lower(resource.RLIMIT_NOFILE, 64)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_MEMLOCK, 0)
+    _limit(resource.RLIMIT_MSGQUEUE, 0)
+    _limit(resource.RLIMIT_NOFILE, 64)
 
 
 def limit_child(*, memory_bytes: int, output_bytes: int, cpu_seconds: int, tasks: int) -> None:
     """Limits of one run. The zygote watches CPU time more finely; this is what it falls back on."""
-    _lower(resource.RLIMIT_AS, memory_bytes)
-    _lower(resource.RLIMIT_FSIZE, output_bytes)
-    _lower(resource.RLIMIT_CPU, cpu_seconds)
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, output_bytes)
+    _limit(resource.RLIMIT_CPU, cpu_seconds)
     # Soft limit only: programs that recurse deeply raise it themselves.
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     soft = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(_STACK_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
-    _lower(resource.RLIMIT_NPROC, tasks)
+    _limit(resource.RLIMIT_NPROC, tasks)

@@ -11,17 +11,10 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn, TypedDict
 
-from . import child, codec, protocol, testcode
+from . import child, codec, protocol
+from .plan import CANDIDATE, HELD, Plan, load
 
 _RECURSION_LIMIT = 200_000
-
-
-class Spec(TypedDict):
-    """What the tester is given."""
-
-    setup: str
-    tests: str
-    entry_point: str
 
 
 class Verdict(TypedDict):
@@ -191,8 +184,8 @@ def _report(outcome: str, detail: str = "", passed: int = 0, total: int = 0) -> 
     os.write(child.VERDICT_FD, json.dumps(verdict).encode())
 
 
-def _judge(run: Callable[[], None], peer: _Peer, held: set[int], code: testcode.TestCode) -> None:
-    total = max(code.asserts, 1)
+def _judge(run: Callable[[], None], peer: _Peer, held: set[int], plan: Plan) -> None:
+    total = max(plan.asserts, 1)
     try:
         run()
     except BaseException as error:
@@ -209,7 +202,7 @@ def _judge(run: Callable[[], None], peer: _Peer, held: set[int], code: testcode.
         return
     if peer.calls == 0:
         _report("bad_tests", "the tests never call the program")
-    elif code.asserts and not code.other_checks and not held:
+    elif plan.asserts and not plan.other_checks and not held:
         # The program may have caused this (an empty result that is looped over): a failure.
         _report("assertion", "no assertion was reached", 0, total)
     else:
@@ -218,35 +211,30 @@ def _judge(run: Callable[[], None], peer: _Peer, held: set[int], code: testcode.
 
 
 def run_tests(source: bytes, module: types.ModuleType) -> int:
-    """Runs the asserts of a `Spec` against the candidate at the other end of the socket."""
-    spec: Spec = json.loads(source)
+    """Carries out a dumped `Plan` against the candidate at the other end of the socket."""
+    plan = load(source)
     sys.setrecursionlimit(_RECURSION_LIMIT)
-    try:
-        code = testcode.prepare(spec["setup"], spec["tests"], spec["entry_point"])
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        _report("bad_tests", f"{type(error).__name__}: {error}")
-        return 0
-    codec.send(child.CALLS_FD, {"setup": spec["setup"], "records": code.records})
+    codec.send(child.CALLS_FD, {"setup": plan.setup_text, "records": plan.records})
     names, held = module.__dict__, set[int]()
-    peer = _Peer(dict.fromkeys(code.records, object), names)
-    names[testcode.HELD] = held.add
-    for name, module_name in code.modules.items():
+    peer = _Peer(dict.fromkeys(plan.records, object), names)
+    names[HELD] = held.add
+    for name, module_name in plan.modules.items():
         try:
             names[name] = __import__(module_name)
         except ImportError as error:
             _report("bad_tests", f"the tests use {name}: {error}")
             return 0
-    for name in code.remote:
+    for name in plan.remote:
         names[name] = RemoteName(peer, name)
 
     def run() -> None:
-        exec(code.setup, names)
-        if spec["entry_point"]:
-            target = RemoteName(peer, spec["entry_point"])
-            names[testcode.CANDIDATE] = target
-            if spec["entry_point"].isidentifier():
-                names[spec["entry_point"]] = target
-        exec(code.tests, names)
+        exec(plan.setup, names)
+        if plan.entry_point:
+            target = RemoteName(peer, plan.entry_point)
+            names[CANDIDATE] = target
+            if plan.entry_point.isidentifier():
+                names[plan.entry_point] = target
+        exec(plan.tests, names)
 
-    _judge(run, peer, held, code)
+    _judge(run, peer, held, plan)
     return protocol.EXIT_CANDIDATE_GONE if peer.gone else 0

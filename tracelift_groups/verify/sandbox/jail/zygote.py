@@ -24,7 +24,8 @@ from typing import NamedTuple, NoReturn
 from . import candidate, child, landlock, linux, namespaces, privileges, protocol, seccomp, tester
 
 _CPU_CLOCK_OF_PROCESS = 2
-_MAX_MESSAGE_BYTES = 1 << 20
+_MAX_CONFIG_BYTES = 1 << 20
+_MAX_JOB_BYTES = 1 << 12
 _CANDIDATE_EXIT_GRACE_S = 0.2
 
 
@@ -95,7 +96,7 @@ class Zygote:
         """Takes jobs one at a time; exits when the toolkit is gone."""
         while True:
             message, ancillary, _, _ = self._control.recvmsg(
-                _MAX_MESSAGE_BYTES, socket.CMSG_SPACE(16 * 4), socket.MSG_CMSG_CLOEXEC
+                _MAX_JOB_BYTES, socket.CMSG_SPACE(16 * 4), socket.MSG_CMSG_CLOEXEC
             )
             if not message:
                 os._exit(0)
@@ -262,6 +263,7 @@ def _prepare(control: socket.socket, config: protocol.Config) -> tuple[child.Loc
     if config["landlock"]:
         ruleset = landlock.create(config["readable"], config["listable"], config["devices"])
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    privileges.empty_bounding_set()
     linux.prctl(linux.PR_SET_DUMPABLE, 0)  # no reading of this process by others of its user
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     privileges.limit_zygote()
@@ -273,7 +275,7 @@ def _prepare(control: socket.socket, config: protocol.Config) -> tuple[child.Loc
 def main() -> None:
     """Entry point: the control socket's descriptor is the only argument."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    config: protocol.Config = json.loads(control.recv(_MAX_MESSAGE_BYTES))
+    config: protocol.Config = json.loads(control.recv(_MAX_CONFIG_BYTES))
     hello = protocol.Hello(landlock=0, seccomp=False, namespaces=False, uid=0, error="")
     try:
         layers, hello["landlock"] = _prepare(control, config)

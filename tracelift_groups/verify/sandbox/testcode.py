@@ -1,38 +1,19 @@
-"""Reads a task's tests before they run: their names, their asserts, how `check` is called."""
+"""Reads a task's tests before they run: their names, their asserts, how `check` is called.
+
+This happens in the toolkit's own process, once for all the programs that face the same tests.
+"""
 
 from __future__ import annotations
 
 import ast
 import builtins
+import functools
+import importlib
 import sys
-import types
-from typing import NamedTuple
 
-HELD = "__assert_held__"
-CANDIDATE = "candidate"
+from tracelift_groups.verify.sandbox.jail.plan import CANDIDATE, HELD, Plan
+
 _MODULE_ALIASES = {"np": "numpy"}
-
-
-class TestCode(NamedTuple):
-    """Compiled tests.
-
-    Attributes:
-        setup: The setup, its asserts counted.
-        tests: The tests, their asserts counted, `check(candidate)` called if they define it.
-        records: Classes that the setup defines; their instances travel as data.
-        remote: Names that only the program can define.
-        modules: Modules that the tests use without importing them, by the name they use.
-        asserts: Number of assert statements.
-        other_checks: Whether the tests also check by raising or by assert-like functions.
-    """
-
-    setup: types.CodeType
-    tests: types.CodeType
-    records: list[str]
-    remote: list[str]
-    modules: dict[str, str]
-    asserts: int
-    other_checks: bool
 
 
 class _CountAsserts(ast.NodeTransformer):
@@ -91,27 +72,32 @@ def _calls_check(tree: ast.Module) -> bool:
 
 
 def _stars(tree: ast.AST) -> set[str]:
-    """Names that `from module import *` brings in, as far as the module can be found here."""
+    """Names that `from module import *` brings in, for modules of the standard library."""
     names = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and node.module:
-            try:
-                module = __import__(node.module, fromlist=["*"])
-            except ImportError:
+            if node.module.partition(".")[0] not in sys.stdlib_module_names:
                 continue
+            module = importlib.import_module(node.module)
             names |= set(getattr(module, "__all__", None) or vars(module))
     return names
 
 
-def prepare(setup: str, tests: str, entry_point: str) -> TestCode:
+@functools.lru_cache(maxsize=256)
+def prepare(setup: str, tests: str, entry_point: str) -> Plan:
     """Parses and compiles a task's tests.
 
     Names that neither tests nor setup define belong to the program under test, except standard
     modules used as `name.attribute`, which are imported. Where that leaves no name at all, the
     builtin functions that the tests call are taken for the program's.
 
+    Returns:
+        What the tester is to do.
+
     Raises:
+        ImportError: The setup imports from a standard module that this system lacks.
         SyntaxError: Setup or tests do not parse.
+        RecursionError: They are nested too deeply.
         ValueError: There is nothing to check, or `check` is defined and no entry point given.
     """
     setup_tree, tests_tree = ast.parse(setup), ast.parse(tests)
@@ -146,7 +132,9 @@ def prepare(setup: str, tests: str, entry_point: str) -> TestCode:
     counter.visit(tests_tree)
     if not counter.count and not other_checks:
         raise ValueError("the tests assert nothing")
-    return TestCode(
+    return Plan(
+        entry_point=entry_point,
+        setup_text=setup,
         setup=compile(setup_tree, "setup.py", "exec", dont_inherit=True),
         tests=compile(tests_tree, "tests.py", "exec", dont_inherit=True),
         records=[node.name for node in setup_tree.body if isinstance(node, ast.ClassDef)],

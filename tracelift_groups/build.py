@@ -1,0 +1,273 @@
+"""The pipeline, seed by seed: read, make a group or reject, journal, then write the run folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tracelift_groups import __version__, store
+from tracelift_groups.assets import asset
+from tracelift_groups.groups import make_group, reject
+from tracelift_groups.perturb.template import dimensions_of, load_templates
+from tracelift_groups.records import SCHEMA_VERSION, Group, Rejected, Seed
+from tracelift_groups.seeds import SeedSource
+from tracelift_groups.workers import map_in_order
+
+# The words probe holds all texts in memory; beyond this many groups it looks at a fixed sample.
+_PROBED_GROUPS = 8000
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build does. Everything but ``workers`` goes into its fingerprint."""
+
+    source: SeedSource
+    seed: int = 0
+    workers: int = 1
+    decontaminate: tuple[Path, ...] = ()
+
+
+class Progress(NamedTuple):
+    """How far a build is. ``total`` counts the seeds that will be worked on."""
+
+    done: int
+    total: int
+    groups: int
+    rejected: int
+
+
+def fingerprint(options: BuildOptions) -> dict[str, Any]:
+    """Everything that the bytes of a run depend on, for resuming and for the manifest."""
+    return {
+        "version": __version__,
+        "schema_version": SCHEMA_VERSION,
+        "seed": options.seed,
+        "source": {
+            "name": options.source.name,
+            "limit": options.source.limit,
+            "map": options.source.fields,
+            "hub_split": None if options.source.path else options.source.hub_split,
+        },
+        "engine": "rule",
+        "reference": "gold",
+        "rubric": "template",
+        "inputs": [_hashed(path) for path in filter(None, [options.source.path])],
+        "decontaminate": [_hashed(path) for path in options.decontaminate],
+        "templates": {
+            path.stem: _sha256(path)
+            for path in sorted(asset("perturbations", "math").glob("*.yaml"))
+        },
+    }
+
+
+def _hashed(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": _sha256(path)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def build(
+    options: BuildOptions,
+    out: Path,
+    *,
+    resume: bool = True,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Build a run folder, or finish one that was interrupted.
+
+    Args:
+        options: What to build.
+        out: The run folder.
+        resume: Go on with what is there; False starts over.
+        on_progress: Told after every batch of seeds.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UserError: The input has no usable row, or the folder belongs to another build.
+    """
+    mark = fingerprint(options)
+    store.prepare(out, resume=resume)
+    done = store.read_manifest(out)
+    if done is not None and done.get("build") == mark:
+        return done
+    if done is not None:
+        raise _other_build(out)
+    seeds, rejected = _screen(options)
+    journal = store.Journal(out, mark)
+    try:
+        rejected += _work(seeds, journal, options, on_progress)
+        manifest = _finish(out, journal, rejected, mark)
+    finally:
+        journal.close()
+    journal.path.unlink()
+    return manifest
+
+
+def _other_build(out: Path) -> Exception:
+    from tracelift_groups.errors import UserError
+
+    return UserError(
+        "the folder holds a finished build with other inputs or options",
+        where=str(out),
+        way_out="use another --out, or --resume never to start over",
+    )
+
+
+def _screen(options: BuildOptions) -> tuple[list[Seed], list[Rejected]]:
+    """Read all seeds; set malformed, duplicate and contaminated ones aside.
+
+    Of seeds with the same problem the one with the smallest answer and reasoning is kept, so the
+    outcome does not depend on their order.
+    """
+    from tracelift_groups.errors import UserError
+    from tracelift_groups.splits import overlapping
+
+    kept: dict[str, Seed] = {}
+    rejected: list[Rejected] = []
+    for item in options.source:
+        if isinstance(item, Rejected):
+            rejected.append(item)
+            continue
+        other = kept.setdefault(item.seed_id, item)
+        if other is not item:
+            first, second = sorted((other, item), key=_content)
+            kept[item.seed_id] = first
+            detail = f"the same problem as {first.where}"
+            rejected.append(reject(second, "duplicate_problem", detail))
+    if not kept:
+        where = options.source.path.name if options.source.path else options.source.name
+        first_reason = f": {rejected[0].where}: {rejected[0].detail}" if rejected else ""
+        raise UserError(
+            f"no usable row{first_reason}",
+            where=where,
+            way_out="check the file and, for --source jsonl, --map",
+        )
+    seeds = list(kept.values())
+    if options.decontaminate:
+        found = overlapping([seed.problem for seed in seeds], options.decontaminate)
+        for index, overlap in found.items():
+            detail = f"near-duplicate of {overlap.where}: {overlap.problem[:120]}"
+            rejected.append(reject(seeds[index], "contaminated", detail))
+        seeds = [seed for index, seed in enumerate(seeds) if index not in found]
+    return seeds, rejected
+
+
+def _content(seed: Seed) -> tuple[str, str, str]:
+    return seed.answer or "", seed.reasoning or "", seed.where
+
+
+def _work(
+    seeds: list[Seed],
+    journal: store.Journal,
+    options: BuildOptions,
+    on_progress: Callable[[Progress], None],
+) -> list[Rejected]:
+    """Make the groups that the journal does not hold yet."""
+    todo = [seed for seed in seeds if seed.seed_id not in journal]
+    work = partial(_make_lines, run_seed=options.seed)
+    for lines in map_in_order(work, todo, options.workers):
+        journal.append(lines)
+        count, bad = len(journal.offsets), len(journal.rejected_ids)
+        on_progress(Progress(count, len(seeds), count - bad, bad))
+    return list(journal.rejections())
+
+
+def _make_lines(seeds: list[Seed], run_seed: int) -> list[str]:
+    """What a worker does: seeds to journal lines."""
+    return [store.journal_line(seed.seed_id, make_group(seed, run_seed)) for seed in seeds]
+
+
+def _finish(
+    out: Path, journal: store.Journal, rejected: list[Rejected], mark: dict[str, Any]
+) -> dict[str, Any]:
+    """Write Parquet, rejections, card and, last, the manifest."""
+    from tracelift_groups.card import render_card
+    from tracelift_groups.splits import assign_splits
+    from tracelift_groups.tables import write_groups
+
+    ids = journal.group_ids()
+    split = assign_splits(
+        [(group.group_id, group.problem) for group in journal.groups(ids)], mark["seed"]
+    )
+    folder = out / store.GROUPS
+    folder.mkdir(exist_ok=True)
+    counts = _Counts()
+
+    def of_split(name: str) -> Iterator[Group]:
+        for group in journal.groups([one for one in ids if split[one] == name]):
+            group = group.model_copy(update={"split": name})
+            counts.add(group)
+            yield group
+
+    for name in ("train", "validation"):
+        part = folder / f"{name}.parquet.part"
+        write_groups(str(part), of_split(name), dimensions_of("math"))
+        part.replace(folder / f"{name}.parquet")
+    ordered = sorted(rejected, key=lambda one: (one.seed_id or "", one.where, one.reason))
+    lines = "".join(f"{one.model_dump_json()}\n" for one in ordered)
+    store.write_atomically(out / store.REJECTED, lines)
+    manifest = {
+        "build": mark,
+        "counts": {
+            "seeds_read": len(ids) + len(rejected),
+            "groups": len(ids),
+            "rejected": len(rejected),
+            "by_rejection_reason": dict(sorted(Counter(r.reason for r in rejected).items())),
+            **counts.summary(),
+        },
+        "probes": _probes(journal, ids),
+        "spent": {"model_calls": 0, "tokens": 0, "usd": 0.0},
+    }
+    store.write_atomically(out / store.CARD, render_card(manifest))
+    store.write_atomically(out / store.MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    return manifest
+
+
+class _Counts:
+    """Tallies over the groups of a run."""
+
+    def __init__(self) -> None:
+        self.by: dict[str, Counter[str]] = {
+            name: Counter()
+            for name in ("split", "role", "kind", "groups_with_kind", "operator", "severity")
+        }
+
+    def add(self, group: Group) -> None:
+        self.by["split"][group.split or ""] += 1
+        self.by["groups_with_kind"].update({t.kind for t in group.traces if t.kind})
+        for trace in group.traces:
+            self.by["role"][trace.role] += 1
+            if trace.certificate:
+                self.by["kind"][trace.certificate.kind] += 1
+                self.by["operator"][f"{trace.kind}/{trace.certificate.operator}"] += 1
+                self.by["severity"][trace.certificate.severity] += 1
+
+    def summary(self) -> dict[str, dict[str, int]]:
+        return {
+            name if name == "groups_with_kind" else f"by_{name}": dict(sorted(counter.items()))
+            for name, counter in self.by.items()
+        }
+
+
+def _probes(journal: store.Journal, ids: list[str]) -> dict[str, Any]:
+    """Measure the two shortcut probes on the run (or on a fixed sample of a large one)."""
+    from tracelift_groups.audit.probes import bag_of_words_probe, length_probe, trace_rows
+
+    step = -(-len(ids) // _PROBED_GROUPS) or 1
+    rows = trace_rows(journal.groups(ids[::step]))
+    return {
+        "groups": len(ids[::step]),
+        "length": length_probe(rows)._asdict(),
+        "bag_of_words": bag_of_words_probe(rows)._asdict(),
+    }

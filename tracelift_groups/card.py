@@ -1,0 +1,24 @@
+"""The dataset card of a run, from its manifest alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tracelift_groups.assets import asset
+from tracelift_groups.perturb.template import load_templates
+
+
+def render_card(manifest: dict[str, Any]) -> str:
+    """Render ``data/card.md.jinja`` for a run."""
+    environment = Environment(
+        loader=FileSystemLoader(asset("data")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # Markdown, not HTML
+        keep_trailing_newline=True,
+    )
+    templates = {template.id: template for template in load_templates("math")}
+    return environment.get_template("card.md.jinja").render(**manifest, templates=templates)

@@ -1,0 +1,76 @@
+"""``tlg``: the table of commands. Nothing else is imported until one of them runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tracelift_groups import __version__
+from tracelift_groups.errors import GateError, UserError
+
+COMMANDS = {
+    "build": "make groups from seeds: a run folder with Parquet, manifest and card",
+    "preview": "like build, but print the first groups as coloured diffs",
+    "convert": "write groups in another format, or read one",
+}
+
+
+class LazyGroup(click.Group):
+    """Loads ``tracelift_groups.commands.<name>`` when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"tracelift_groups.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Each command explains itself: tlg build --help",
+)
+@click.version_option(__version__, prog_name="tlg")
+def app() -> None:
+    """Certified groups of sound and flawed reasoning traces, and what is trained on them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``tlg``. Exit status: 0 ok, 1 a gate failed, 2 the user's mistake, 130 interrupted."""
+    try:
+        status: Any = app.main(args=arguments, prog_name="tlg", standalone_mode=False)
+    except UserError as error:
+        status = _say(str(error), 2)
+    except GateError as error:
+        status = _say(str(error), 1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "tlg --help")
+        status = 0
+    except click.ClickException as error:
+        status = _say(error.format_message(), 2)
+    except (click.Abort, KeyboardInterrupt):
+        status = _say("interrupted; what was finished is kept, the same command goes on", 130)
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(message: str, status: int) -> int:
+    click.echo(f"tlg: {' '.join(message.split())}", err=True)
+    return status

@@ -1,0 +1,193 @@
+"""The run folder: a journal while it is built, Parquet and a manifest when it is done.
+
+``journal.jsonl`` begins with the build's fingerprint and then holds one line per finished seed.
+It is only ever appended to; a torn last line (a crash while writing) is cut off on resume. The
+manifest is written last and atomically: a folder with a manifest is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tracelift_groups.errors import UserError
+from tracelift_groups.records import Group, Rejected
+
+JOURNAL = "journal.jsonl"
+MANIFEST = "manifest.json"
+GROUPS = "groups"
+REJECTED = "rejected.jsonl"
+CARD = "README.md"
+
+
+class Journal:
+    """Finished seeds of a build, by seed id, on disk; only offsets are kept in memory."""
+
+    def __init__(self, folder: Path, fingerprint: dict[str, Any]) -> None:
+        self.path = folder / JOURNAL
+        self.offsets: dict[str, int] = {}
+        self.rejected_ids: set[str] = set()
+        head = (json.dumps({"fingerprint": fingerprint}, sort_keys=True) + "\n").encode()
+        if self.path.exists():
+            self._recover(head)
+        if not self.path.exists():
+            self.path.write_bytes(head)
+            _sync_folder(folder)
+        self._file = self.path.open("ab")
+
+    def _recover(self, head: bytes) -> None:
+        """Read what is there; cut a torn last line off; refuse another build's journal."""
+        good = 0
+        with self.path.open("rb") as lines:
+            first = lines.readline()
+            if not first.endswith(b"\n"):
+                self.path.unlink()  # the crash came before the first line was written
+                return
+            if first != head:
+                raise UserError(
+                    "the folder holds an unfinished build with other inputs or options",
+                    where=str(self.path.parent),
+                    way_out="use another --out, or --resume never to start over",
+                )
+            good = len(first)
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                self._index(line, good)
+                good += len(line)
+        if good < self.path.stat().st_size:
+            with self.path.open("r+b") as torn:
+                torn.truncate(good)
+
+    def _index(self, line: bytes, offset: int) -> None:
+        # The line begins {"id": "...", "group" or "rejected": ...}; no need to parse all of it.
+        name, kind = _line_head(line)
+        self.offsets[name] = offset
+        if kind == "rejected":
+            self.rejected_ids.add(name)
+
+    def __contains__(self, seed_id: str) -> bool:
+        return seed_id in self.offsets
+
+    def append(self, lines: list[str]) -> None:
+        """Append finished seeds and make them durable together."""
+        for line in lines:
+            data = (line + "\n").encode()
+            self._index(data, self._file.tell())
+            self._file.write(data)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def groups(self, ids: list[str]) -> Iterator[Group]:
+        """Yield groups by seed id, in the order of ``ids``."""
+        for line in self._lines(ids):
+            yield Group.model_validate(line["group"])
+
+    def rejections(self) -> Iterator[Rejected]:
+        """Yield the rejected seeds."""
+        for line in self._lines(sorted(self.rejected_ids)):
+            yield Rejected.model_validate(line["rejected"])
+
+    def group_ids(self) -> list[str]:
+        """Ids of the seeds that became groups, sorted."""
+        return sorted(set(self.offsets) - self.rejected_ids)
+
+    def _lines(self, ids: list[str]) -> Iterator[dict[str, Any]]:
+        with self.path.open("rb") as file:
+            for name in ids:
+                file.seek(self.offsets[name])
+                yield json.loads(file.readline())
+
+
+def journal_line(seed_id: str, result: Group | Rejected) -> str:
+    """Write one finished seed as a line of the journal."""
+    kind = "group" if isinstance(result, Group) else "rejected"
+    return f'{{"id": {json.dumps(seed_id)}, "{kind}": {result.model_dump_json()}}}'
+
+
+def _line_head(line: bytes) -> tuple[str, str]:
+    decoder = json.JSONDecoder()
+    text = line[:400].decode(errors="replace")
+    name, end = decoder.raw_decode(text, text.index(":") + 2)
+    kind, _ = decoder.raw_decode(text, end + 2)
+    return name, kind
+
+
+def prepare(folder: Path, *, resume: bool) -> None:
+    """Make the run folder; with ``resume`` false, remove what an earlier build left.
+
+    Raises:
+        UserError: The folder holds something that no build wrote, or cannot be written.
+    """
+    ours = {JOURNAL, MANIFEST, GROUPS, REJECTED, CARD}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in folder.iterdir()}
+        if there and not there & {JOURNAL, MANIFEST}:
+            raise UserError(
+                "the folder is not empty and holds no build",
+                where=str(folder),
+                way_out="use another --out",
+            )
+        if not resume:
+            for name in sorted(there & ours):
+                path = folder / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        raise UserError(
+            f"cannot write here ({error.strerror})", where=str(folder), way_out="use another --out"
+        ) from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of a complete run, or None."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, whole."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def run_files(run: Path) -> dict[str, Path]:
+    """Return the Parquet files of a complete run, by split.
+
+    Raises:
+        UserError: No such folder, or one that is no complete run.
+    """
+    if not run.is_dir():
+        raise UserError("no such run folder", where=str(run), way_out="make one with tlg build")
+    files = {path.stem: path for path in sorted((run / GROUPS).glob("*.parquet"))}
+    if not (run / MANIFEST).is_file() or not files:
+        raise UserError(
+            "not a complete run folder (no manifest.json or no groups)",
+            where=str(run),
+            way_out="finish it with the same tlg build command",
+        )
+    return files
