@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from tracelift_groups import __version__, store
 from tracelift_groups.assets import asset
+from tracelift_groups.errors import UserError
 from tracelift_groups.groups import make_group, reject
-from tracelift_groups.perturb.template import dimensions_of, load_templates
+from tracelift_groups.perturb.template import dimensions_of
 from tracelift_groups.records import SCHEMA_VERSION, Group, Rejected, Seed
 from tracelift_groups.seeds import SeedSource
 from tracelift_groups.workers import map_in_order
@@ -114,9 +115,7 @@ def build(
     return manifest
 
 
-def _other_build(out: Path) -> Exception:
-    from tracelift_groups.errors import UserError
-
+def _other_build(out: Path) -> UserError:
     return UserError(
         "the folder holds a finished build with other inputs or options",
         where=str(out),
@@ -130,7 +129,6 @@ def _screen(options: BuildOptions) -> tuple[list[Seed], list[Rejected]]:
     Of seeds with the same problem the one with the smallest answer and reasoning is kept, so the
     outcome does not depend on their order.
     """
-    from tracelift_groups.errors import UserError
     from tracelift_groups.splits import overlapping
 
     kept: dict[str, Seed] = {}
@@ -206,9 +204,9 @@ def _finish(
 
     def of_split(name: str) -> Iterator[Group]:
         for group in journal.groups([one for one in ids if split[one] == name]):
-            group = group.model_copy(update={"split": name})
-            counts.add(group)
-            yield group
+            placed = group.model_copy(update={"split": name})
+            counts.add(placed)
+            yield placed
 
     for name in ("train", "validation"):
         part = folder / f"{name}.parquet.part"

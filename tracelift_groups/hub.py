@@ -1,4 +1,4 @@
-"""Is the Hugging Face Hub within reach? Asked first, because its clients wait long before failing."""
+"""Is the Hugging Face Hub within reach? Asked first: its clients wait long before they fail."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Certificate(Record):
     propagation: Literal["propagated", "local"] | None = None
     """Arithmetic flaws: whether later steps follow the wrong value or contradict it."""
     equation: str | None = None
-    """The equation that the flaw is about, as the flawed trace states it (numbers and operators)."""
+    """The equation that the flaw is about, as the flawed trace states it."""
     expected: str | None = None
     """What stands there in the parent: the right value, equation or quantity."""
     claimed: str | None = None
@@ -129,11 +129,15 @@ class Trace(Record):
     @model_validator(mode="after")
     def _consistent(self) -> Trace:
         if (self.kind is not None) != (self.role == "flawed"):
-            raise ValueError(f"{self.trace_id}: a kind belongs to flawed traces, and to all of them")
+            raise ValueError(
+                f"{self.trace_id}: a kind belongs to flawed traces, and to all of them"
+            )
         if self.certificate is not None:
             cert = self.certificate
             if cert.kind != self.kind:
-                raise ValueError(f"{self.trace_id}: certificate of kind {cert.kind}, not {self.kind}")
+                raise ValueError(
+                    f"{self.trace_id}: certificate of kind {cert.kind}, not {self.kind}"
+                )
             if self.text[cert.start : cert.end] != cert.after:
                 raise ValueError(f"{self.trace_id}: the certificate's span is not its text")
         if "".join("".join(self.steps).split()) != "".join(self.text.split()):

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from tracelift_groups.perturb.math.expression import read_equations
+from tracelift_groups.perturb.math.equation import read_equations
 from tracelift_groups.perturb.math.numbers import plain, read_numbers
 from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
 
@@ -49,9 +49,9 @@ def clean(reasoning: str) -> str:
     for line in reasoning.splitlines():
         if _ANSWER_LINE.match(line):
             continue
-        line = _SPACES.sub(" ", _unmark(_ANSWER_TAIL.sub("", line))).strip()
-        if line:
-            lines.append(line)
+        tidy = _SPACES.sub(" ", _unmark(_ANSWER_TAIL.sub("", line))).strip()
+        if tidy:
+            lines.append(tidy)
     return "\n".join(lines)
 
 

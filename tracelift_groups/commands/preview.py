@@ -48,7 +48,9 @@ def command(
 
     kinds = [template.id for template in load_templates("math")]
     if kind is not None and kind not in kinds:
-        raise UserError(f"unknown kind '{kind}'", where="--kind", way_out=f"one of {', '.join(kinds)}")
+        raise UserError(
+            f"unknown kind '{kind}'", where="--kind", way_out=f"one of {', '.join(kinds)}"
+        )
     console = Console(highlight=False, soft_wrap=True)
     shown = 0
     for item in seed_source(source, seeds_file, mapping, hub_split, limit):

@@ -30,7 +30,9 @@ _OPTIONS = (
         metavar="FIELD=COLUMN,…",
         help="For jsonl: the file's columns for problem, answer, reasoning.",
     ),
-    click.option("--hub-split", default="train", show_default=True, help="Split of the Hub's data."),
+    click.option(
+        "--hub-split", default="train", show_default=True, help="Split of the Hub's data."
+    ),
     click.option("--limit", type=click.IntRange(min=1), help="Read at most this many rows."),
     click.option(
         "--seed", type=int, default=0, show_default=True, help="Seed of everything drawn at random."

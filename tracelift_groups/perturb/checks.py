@@ -211,5 +211,7 @@ def _parsed(trace: Trace, problem: Problem) -> MathTrace:
     """Parse a stored trace; what stands between its steps is read off its text."""
     if len(trace.steps) == 1:
         return parse_trace(trace.steps, problem)
-    separator = trace.text[len(trace.steps[0]) : trace.text.index(trace.steps[1], len(trace.steps[0]))]
+    separator = trace.text[
+        len(trace.steps[0]) : trace.text.index(trace.steps[1], len(trace.steps[0]))
+    ]
     return parse_trace(trace.steps, problem, separator=separator)

@@ -95,8 +95,6 @@ class Template(Record):
         return self
 
 
-
-
 def load_template(path: Path) -> Template:
     """Load one template.
 

@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from tracelift_groups.records import Rejected
 
@@ -56,7 +56,7 @@ def read_rows(path: Path) -> Iterator[Row | Rejected]:
                 yield malformed(where, f"a JSON {type(values).__name__}, not an object")
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 

@@ -34,6 +34,7 @@ CONFUSED_FACTORS: Mapping[Fraction, tuple[int, ...]] = {
     }.items()
 }  # fmt: skip
 
+
 @lru_cache(maxsize=1024)
 def is_factor(value: Fraction, text: str) -> bool:
     """Whether a value is a conversion factor between units that a text speaks of."""

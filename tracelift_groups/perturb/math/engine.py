@@ -5,7 +5,7 @@ Deterministic given the random generator. Nothing leaves here that the checks di
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from tracelift_groups.perturb.math.evidence import Unconfirmed
 from tracelift_groups.perturb.math.operators import OPERATORS
 from tracelift_groups.perturb.math.rewrite import Draft
 from tracelift_groups.perturb.math.trace import MathTrace
+from tracelift_groups.perturb.math.twins.working import expand_working
 from tracelift_groups.perturb.template import Template
 from tracelift_groups.records import Certificate
 
@@ -66,6 +67,8 @@ def make_twins(reference: MathTrace, rng: Random, count: int = TWINS) -> list[Tw
 def _twin(reference: MathTrace, tendency: Sequence[twins.Move], rng: Random) -> Twin | None:
     """Apply one or two moves of the tendency and a few that leave the length alone."""
     chosen = rng.sample(tendency, k=min(len(tendency), rng.choice((1, 2, 3))))
+    if tendency is twins.LONGER and expand_working not in chosen and rng.random() < 0.7:
+        chosen.append(expand_working)
     rest = [move for move in twins.NEUTRAL if move not in chosen]
     chosen += rng.sample(rest, k=rng.choice((1, 2, 3)))
     trace, made = reference, []
@@ -73,7 +76,7 @@ def _twin(reference: MathTrace, tendency: Sequence[twins.Move], rng: Random) -> 
         steps = move(trace, rng)
         if not steps:
             continue
-        draft = twins.reparse(trace, steps)
+        draft = trace.with_steps(steps)
         try:
             check_sound(reference, draft)
         except Unconfirmed:
@@ -117,9 +120,8 @@ def _flaw(
     parents = list(range(len(sound)))
     rng.shuffle(parents)
     share = _FROM_FULLEST.get(template.id)
-    if share is not None:
-        if rng.random() < share:
-            parents.sort(key=lambda index: -len(sound[index].mentions))
+    if share is not None and rng.random() < share:
+        parents.sort(key=lambda index: -len(sound[index].mentions))
     for choice in names:
         for index in parents:
             for tried, draft in enumerate(OPERATORS[choice.name](sound[index], rng)):
@@ -136,7 +138,7 @@ def _confirmed(
 ) -> tuple[MathTrace, Certificate] | None:
     if not draft.steps or not all(step.strip() for step in draft.steps):
         return None
-    trace = twins.reparse(parent, draft.steps)
+    trace = parent.with_steps(draft.steps)
     try:
         return trace, certify(template, parent, trace, draft.operator)
     except Unconfirmed:

@@ -1,44 +1,21 @@
-"""Arithmetic as it stands in prose: ``100 gold * 3 silver/gold = 300 silver``.
+"""Arithmetic expressions as they stand in prose: ``100 gold * 3 silver/gold``.
 
-The grammar is the usual one for + - * / and brackets, with units allowed behind a number. Text
-is ambiguous, so an equation may have several readings (is 20% a 20 or a 0.2? is ``2 / 1/6`` one
-division or two?). :func:`read_equations` takes the first reading that is true; a statement that
-is false in every reading is a false equation.
+The grammar is the usual one for + - * / and brackets, with units allowed behind a number.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from tracelift_groups.perturb.math.numbers import Number, read_numbers
+from tracelift_groups.perturb.math.numbers import Number
+from tracelift_groups.perturb.math.tokens import Operator, Token
 
-Operator = Literal["+", "-", "*", "/"]
-TokenKind = Literal["number", "op", "(", ")", "=", "word", "other"]
-
-_OPERATORS: dict[str, Operator] = {
-    "+": "+", "plus": "+", "-": "-", "–": "-", "−": "-", "minus": "-", "*": "*", "×": "*",
-    "·": "*", "times": "*", "multiplied by": "*", "/": "/", "÷": "/", "divided by": "/",
-}  # fmt: skip
-_TOKEN = re.compile(
-    r"(?P<op>(?:multiplied|divided) by\b|\b(?:plus|minus|times)\b|[-+*/×·÷–−])"
-    r"|(?P<eq>=|\bequals\b)|(?P<open>[(\[])|(?P<close>[)\]])"
-    r"|(?P<word>[A-Za-z][A-Za-z'’]*)|(?P<other>\S)"
-)
-_KINDS: dict[str, TokenKind] = {
-    "op": "op", "eq": "=", "open": "(", "close": ")", "word": "word", "other": "other",
-}  # fmt: skip
 # A unit may be a phrase ("40 cups of coffee per lb. * 3"); without a sign behind it, a few words.
 _MAX_UNIT_WORDS = 4
 _MAX_UNIT_PHRASE = 9
-_EQUALITY_VERBS = frozenset("is makes gives leaves".split())
-_ABBREVIATIONS = frozenset("sq ft in oz lb lbs hr hrs min mins sec yd yds gal pt qt mi".split())
-# No side of a word problem's equation is longer; bounds the work on hostile text.
-_MAX_SIDE_TOKENS = 60
 # One-letter units; any other letter that touches a number, or stands alone, is an unknown.
 _LETTER_UNITS = frozenset("aIgmhLl")
 # Words that begin a clause: a unit does not run on over them.
@@ -47,16 +24,6 @@ _CLAUSE = frozenset(
     "there thus therefore for to as by from with who when while where after before gives get "
     "gets means costs cost left remaining spent paid needs need or".split()
 )
-
-
-class Token(NamedTuple):
-    """A piece of a step. ``text`` of an operator is its canonical sign."""
-
-    kind: TokenKind
-    start: int
-    end: int
-    text: str
-    number: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,58 +84,13 @@ READINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One side of an equation."""
-
-    node: Node
-    start: int
-    end: int
-    """End of the last number or bracket, units left out."""
-    unit_end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """``segments[0] = segments[1] (= …)`` in one step; offsets count within the step."""
-
-    segments: tuple[Segment, ...]
-    reading: Reading
-    holds: bool
-
-    @property
-    def start(self) -> int:
-        """Offset of the left-hand side."""
-        return self.segments[0].start
-
-    @property
-    def end(self) -> int:
-        """Offset behind the last number."""
-        return self.segments[-1].end
-
-    @property
-    def lhs(self) -> Node:
-        """The expression that is worked out."""
-        return self.segments[0].node
-
-    @property
-    def result(self) -> Number | None:
-        """The stated result, or None where the last segment is no single number."""
-        node = self.segments[-1].node
-        return node.number if isinstance(node, Leaf) else None
-
-    @property
-    def value(self) -> Fraction:
-        """The stated result as it is written: 50 for "50%"."""
-        result = self.result
-        return result.value if result else evaluate(self.segments[-1].node, self.reading)
-
-    @property
-    def derives(self) -> bool:
-        """Whether something is worked out, rather than a number repeated."""
-        return isinstance(self.lhs, Binary) or (
-            isinstance(self.lhs, Bracket) and isinstance(self.lhs.inner, Binary)
-        )
+def extent(node: Node) -> tuple[int, int, int]:
+    """Return (start, end without the unit, end with the unit) of an expression."""
+    if isinstance(node, Leaf | Bracket):
+        return node.start, node.end, node.unit_end
+    start, _, _ = extent(node.left)
+    _, end, unit_end = extent(node.right)
+    return start, end, unit_end
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
@@ -180,6 +102,15 @@ def leaves(node: Node) -> Iterator[Leaf]:
     else:
         yield from leaves(node.left)
         yield from leaves(node.right)
+
+
+def is_fraction(operation: Binary, step: str) -> bool:
+    """Whether a sign is the bar of a fraction such as 3/4 rather than a division."""
+    left, right = operation.left, operation.right
+    if operation.op != "/" or not isinstance(left, Leaf) or not isinstance(right, Leaf):
+        return False
+    around = step[operation.op_start - 1 : operation.op_end + 1]
+    return around.strip() == around and left.number.value < right.number.value
 
 
 def evaluate(
@@ -211,116 +142,19 @@ def evaluate(
     return left * right if node.op == "*" else left / right
 
 
-def agree(worked: Fraction, stated: Fraction, decimals: int) -> bool:
-    """Whether a stated value is the worked one, or it rounded or cut to the decimals shown (1-4)."""
-    if worked == stated:
-        return True
-    return 1 <= decimals <= 4 and abs(worked - stated) * 10**decimals < 1
-
-
-@lru_cache(maxsize=4096)
-def tokenize(step: str) -> tuple[Token, ...]:
-    """Split a step into tokens; offsets count within the step."""
-    tokens: list[Token] = []
-    position = 0
-    for number in [*read_numbers(step), None]:
-        stop = number.start if number else len(step)
-        for match in _TOKEN.finditer(step, position, stop):
-            tokens.append(_token(match))
-        if number:
-            text = step[number.start : number.end]
-            tokens.append(Token("number", number.start, number.end, text, number))
-            position = number.end
-    return tuple(_lists([_joined(tokens, index, step) for index in range(len(tokens))]))
-
-
-def _token(match: re.Match[str]) -> Token:
-    start, end = match.span()
-    text = match[0]
-    kind = _KINDS[match.lastgroup or "other"]
-    return Token(kind, start, end, _OPERATORS[text] if kind == "op" else text)
-
-
-def _joined(tokens: Sequence[Token], index: int, step: str) -> Token:
-    """Settle what depends on the neighbours: 6-minute, sq. ft., M&M, and x as a sign."""
-    token = tokens[index]
-    if index == 0 or token.kind not in ("op", "word", "other"):
-        return token
-    before = tokens[index - 1]
-    touches_before = before.end == token.start and before.kind in ("word", "number")
-    if token.text == "." and touches_before and before.text in _ABBREVIATIONS:
-        return token._replace(kind="word")
-    if token.text in ("²", "³", "°") and touches_before:
-        return token._replace(kind="word")
-    if index == len(tokens) - 1:
-        return token
-    after = tokens[index + 1]
-    if token.text == "*" and after.kind in ("op", "=") and before.kind == "number":
-        return token._replace(kind="word")  # "6 times * 4"
-    touches_after = after.start == token.end and after.kind == "word" and len(after.text) > 1
-    if token.text in ("-", "&") and touches_before and touches_after:
-        return token._replace(kind="word")
-    if token.text not in ("x", "X"):
-        return token
-    of_word = before.kind == "word" and before.end < token.start and len(before.text) > 1
-    if after.kind not in ("number", "(") or not (before.kind in ("number", ")") or of_word):
-        return token
-    spaced = step[token.start - 1].isspace() == step[token.end].isspace()
-    return token._replace(kind="op", text="*") if spaced or before.kind == "number" else token
-
-
-def _lists(tokens: list[Token]) -> list[Token]:
-    """Turn "the sum of 5, 6 and 7" into 5 + 6 + 7, with signs of no width."""
-    for index, token in enumerate(tokens[:-3]):
-        if token.text not in ("sum", "product") or tokens[index + 1].text != "of":
-            continue
-        end = index + 2
-        while end < len(tokens) and (
-            tokens[end].kind in ("number", "word") or tokens[end].text == ","
-        ):
-            if tokens[end].text in _EQUALITY_VERBS:
-                break
-            end += 1
-        if end == len(tokens) or not any(one.text == "and" for one in tokens[index:end]):
-            continue
-        op = "+" if token.text == "sum" else "*"
-        listed: list[Token] = []
-        for one in tokens[index + 2 : end]:
-            joins = one.text in (",", "and")
-            if joins and not (listed and listed[-1].kind == "op"):
-                listed.append(Token("op", one.start, one.start, op))
-            elif not joins:
-                listed.append(one)
-        return [*tokens[: index + 2], *listed, *_lists(tokens[end:])]
-    return tokens
-
-
-def _equality_signs(tokens: Sequence[Token], step: str) -> list[int]:
-    """Where something is said to equal something: =, and the verb of "6 times 14 is 84"."""
-    found = []
-    for index, token in enumerate(tokens):
-        if token.kind == "=":
-            found.append(index)
-        elif token.text in _EQUALITY_VERBS and index + 1 < len(tokens):
-            signs = [one for one in tokens[max(0, index - 12) : index] if one.kind in ("op", "=")]
-            in_words = bool(signs) and signs[-1].kind == "op"
-            in_words = in_words and len(step[signs[-1].start : signs[-1].end]) != 1
-            if in_words and tokens[index + 1].kind == "number":
-                found.append(index)
-    return found
-
-
-class _Parser:
+class Parser:
     """Recursive descent over ``tokens[position:stop]``; None where the text is no expression."""
 
     def __init__(self, tokens: Sequence[Token], position: int, stop: int, tight: bool) -> None:
         self.tokens, self.position, self.stop, self.tight = tokens, position, stop, tight
 
     def peek(self, ahead: int = 0) -> Token | None:
+        """Return a token from here on without stepping over it."""
         index = self.position + ahead
         return self.tokens[index] if index < self.stop else None
 
     def expression(self) -> Node | None:
+        """Parse a sum."""
         return self._chain(("+", "-"), self._term)
 
     def _term(self) -> Node | None:
@@ -366,6 +200,7 @@ class _Parser:
         return (one.kind, slash.text, two.kind) == ("number", "/", "number") and touching
 
     def factor(self) -> Node | None:
+        """Parse a number with its unit, a mixed number, or brackets."""
         token = self.peek()
         if token is None:
             return None
@@ -436,131 +271,8 @@ class _Parser:
             position += 1
             words.append((position, token.end))
         closes = position < self.stop and self.tokens[position].kind in ("op", "=", ")")
-        if not closes and position < self.stop or len(words) == _MAX_UNIT_PHRASE:
+        if (not closes and position < self.stop) or len(words) == _MAX_UNIT_PHRASE:
             words = words[: _MAX_UNIT_WORDS if clause is None else min(clause, _MAX_UNIT_WORDS)]
         if words:
             self.position, end = words[-1]
         return end
-
-
-@lru_cache(maxsize=4096)  # the traces of a group share most of their steps
-def read_equations(step: str) -> tuple[Equation, ...]:
-    """Return the equations of one step, left to right.
-
-    Only arithmetic counts: where an unknown takes part (``2x = 10``) nothing is read. A label
-    before the arithmetic (``Total = 3 + 4 = 7``) is left out.
-    """
-    tokens = tokenize(step)
-    signs = _equality_signs(tokens, step)
-    found: list[Equation] = []
-    floor = 0
-    while signs:
-        first = signs[0]
-        chain = [first]
-        for one, two in zip(signs, signs[1:], strict=False):
-            if one != chain[-1] or not _parses(tokens, one + 1, two):
-                break
-            chain.append(two)
-        signs = signs[len(chain) :]
-        stop = signs[0] if signs else len(tokens)
-        equation = _equation(tokens, floor, chain, stop)
-        if equation:
-            found.append(equation)
-            floor = next(
-                (i for i, token in enumerate(tokens) if token.start >= equation.end), len(tokens)
-            )
-        else:
-            floor = chain[-1] + 1
-    return tuple(found)
-
-
-def _parse(tokens: Sequence[Token], start: int, stop: int, tight: bool) -> tuple[Node, int] | None:
-    """Parse from ``start``; return the node and the index behind it."""
-    parser = _Parser(tokens, start, stop, tight)
-    node = parser.expression()
-    return None if node is None else (node, parser.position)
-
-
-def _parses(tokens: Sequence[Token], start: int, stop: int) -> bool:
-    parsed = _parse(tokens, start, stop, tight=False)
-    return parsed is not None and parsed[1] == stop
-
-
-def _longest_suffix(tokens: Sequence[Token], floor: int, stop: int, tight: bool) -> Node | None:
-    for start in range(max(floor, stop - _MAX_SIDE_TOKENS), stop):
-        if tokens[start].kind not in ("number", "("):
-            continue
-        parsed = _parse(tokens, start, stop, tight)
-        if parsed and parsed[1] == stop:
-            cut = start > 0 and tokens[start - 1].kind == "op"  # "x + 278": the rest of a formula
-            return None if cut else parsed[0]
-    return None
-
-
-def _last_sides(tokens: Sequence[Token], start: int, stop: int) -> list[Node]:
-    """Candidates for the last side, the plainest first: 12, then 3/4, then 3 + 4."""
-    if start >= stop or tokens[start].kind not in ("number", "("):
-        return []
-    stop = min(stop, start + _MAX_SIDE_TOKENS)
-    plainest = _Parser(tokens, start, stop, tight=False).factor()
-    if plainest is None:  # "= 12y"
-        return []
-    fraction = _Parser(tokens, start, stop, tight=True).factor()
-    whole = _parse(tokens, start, stop, tight=False)
-    rest = [fraction, whole[0] if whole else None]
-    return [plainest, *(node for node in rest if node is not None)]
-
-
-def _equation(
-    tokens: Sequence[Token], floor: int, chain: Sequence[int], stop: int
-) -> Equation | None:
-    fallback: Equation | None = None
-    for reading in READINGS:
-        left = _longest_suffix(tokens, floor, chain[0], reading.tight)
-        middle = [
-            _parse(tokens, one + 1, two, reading.tight)
-            for one, two in zip(chain, chain[1:], strict=False)
-        ]
-        nodes = [left, *(parsed[0] if parsed else None for parsed in middle)]
-        while nodes and nodes[0] is None:  # a label, not arithmetic
-            nodes.pop(0)
-        if not nodes or None in nodes:
-            continue
-        for last in _last_sides(tokens, chain[-1] + 1, stop):
-            segments = tuple(_segment(node) for node in [*nodes, last] if node is not None)
-            if not any(isinstance(segment.node, Binary | Bracket) for segment in segments):
-                continue  # "6 hours = 360 minutes" says the same thing twice: no arithmetic
-            equation = Equation(segments, reading, holds=_holds(segments, reading))
-            if not equation.holds and len(segments) > 2 and isinstance(nodes[0], Leaf):
-                # "60 kW would cost = $0.10 * 60 = $6": the first side is a label
-                shorter = segments[1:]
-                if _holds(shorter, reading):
-                    equation = Equation(shorter, reading, holds=True)
-            if equation.holds:
-                return equation
-            fallback = fallback or equation
-    return fallback
-
-
-def _holds(segments: Sequence[Segment], reading: Reading) -> bool:
-    try:
-        values = [evaluate(segment.node, reading) for segment in segments]
-    except ZeroDivisionError:
-        return False
-    last = segments[-1].node
-    decimals = last.number.style.decimals if isinstance(last, Leaf) else 0
-    return all(agree(worked, values[-1], decimals) for worked in values[:-1])
-
-
-def _segment(node: Node) -> Segment:
-    start, end, unit_end = extent(node)
-    return Segment(node, start, end, unit_end)
-
-
-def extent(node: Node) -> tuple[int, int, int]:
-    """Return (start, end without the unit, end with the unit) of an expression."""
-    if isinstance(node, Leaf | Bracket):
-        return node.start, node.end, node.unit_end
-    start, _, _ = extent(node.left)
-    _, end, unit_end = extent(node.right)
-    return start, end, unit_end

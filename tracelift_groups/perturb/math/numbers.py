@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
@@ -89,7 +90,7 @@ def read_numbers(text: str) -> tuple[Number, ...]:
     clocks = [match.span() for match in _CLOCK.finditer(text)] if ":" in text else []
     for match in _NUMBER.finditer(text):
         start, end = match.span()
-        before, after = text[start - 1 : start], text[end : end + 1]
+        before = text[start - 1 : start]
         if before.isalpha() and before not in "xX" and not match["sign"]:
             continue
         if before == "." and start > 1 and text[start - 2].isdigit():
@@ -168,7 +169,7 @@ def read_quantities(problem: str) -> list[Quantity]:
         found.append(Quantity(number.value, text, number.start, number.end))
         if number.percent:
             found.append(Quantity(number.value / 100, text, number.start, number.end))
-    for one, two in zip(numbers, numbers[1:], strict=False):
+    for one, two in pairwise(numbers):
         if problem[one.end : two.start] == "/" and two.value:
             text = problem[one.start : two.end]
             found.append(Quantity(one.value / two.value, text, one.start, two.end))
@@ -184,7 +185,10 @@ def _in_words(problem: str) -> list[Quantity]:
         start, end = match.span()
         if word in _PARTS:
             part = _PARTS[word]
-            found += [Quantity(part, match[0], start, end), Quantity(1 / part, match[0], start, end)]
+            found += [
+                Quantity(part, match[0], start, end),
+                Quantity(1 / part, match[0], start, end),
+            ]
             previous = found[-3] if len(found) > 2 else None
             if previous and 0 < start - previous.end <= 1 and previous.value.denominator == 1:
                 text = problem[previous.start : end]

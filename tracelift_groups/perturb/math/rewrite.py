@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from tracelift_groups.perturb.math.expression import Equation, evaluate, read_equations
+from tracelift_groups.perturb.math.equation import Equation, read_equations
+from tracelift_groups.perturb.math.expression import evaluate
 from tracelift_groups.perturb.math.numbers import Number, decimals_of, render
 from tracelift_groups.perturb.math.sentences import upper_first
 from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node
 
-_NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve".split()
-)  # fmt: skip
+_NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
 
 class Replacement(NamedTuple):
@@ -58,6 +57,11 @@ def apply(
         steps[edit.step] = new if edit.start or edit.text else upper_first(new)
     gone = set(drop)
     return tuple(step for index, step in enumerate(steps) if index not in gone)
+
+
+def if_changed(trace: MathTrace, steps: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the steps, or None where they are the trace's own."""
+    return steps if steps != trace.steps else None
 
 
 def reworked(step: str, equation: Equation, edits: Iterable[Replacement]) -> Fraction | None:
@@ -150,7 +154,7 @@ def _recomputed(trace: MathTrace, node: Node, changed: Mapping[int, Fraction]) -
     override = {
         m.number.start: changed[m.source.equation]
         for m in trace.operands(node)
-        if m.source.equation in changed
+        if m.source.equation is not None and m.source.equation in changed
     }
     if not override:
         return node.value

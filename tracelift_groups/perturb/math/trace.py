@@ -15,14 +15,10 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from tracelift_groups.perturb.math.conversions import is_factor
-from tracelift_groups.perturb.math.expression import (
-    Equation,
-    evaluate,
-    leaves,
-    read_equations,
-    tokenize,
-)
+from tracelift_groups.perturb.math.equation import Equation, read_equations
+from tracelift_groups.perturb.math.expression import evaluate, leaves
 from tracelift_groups.perturb.math.numbers import Number, Quantity, read_numbers, read_quantities
+from tracelift_groups.perturb.math.tokens import tokenize
 
 SourceKind = Literal["step", "problem", "constant", "unsure"]
 # How a step begins that works an earlier one backwards.
@@ -108,6 +104,10 @@ class MathTrace:
     def text(self) -> str:
         """The steps, joined as they were given."""
         return self.separator.join(self.steps)
+
+    def with_steps(self, steps: Iterable[str]) -> MathTrace:
+        """Parse other steps of the same problem, joined in the same way."""
+        return parse_trace(steps, self.problem, separator=self.separator)
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
@@ -216,7 +216,7 @@ class Problem:
 
     def states(self, value: Fraction) -> bool:
         """Whether the problem states a value, as it is or as its percentage."""
-        return value in self.values or value / 100 in self.values and value < 100
+        return value in self.values or (value / 100 in self.values and value < 100)
 
 
 def parse_trace(
@@ -324,8 +324,10 @@ class _Linker:
                 if not self.problem.states(value) or result.end <= number.start:
                     return Mention(step, number, value, Source("step", node.index))
                 return Mention(step, number, value, Source("unsure"))
-        before = here[0].index if here else next(
-            (node.index for node in self.nodes if node.step > step), len(self.nodes)
+        before = (
+            here[0].index
+            if here
+            else next((node.index for node in self.nodes if node.step > step), len(self.nodes))
         )
         return Mention(step, number, value, self._source(value, before, step))
 

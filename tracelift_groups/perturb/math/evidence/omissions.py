@@ -50,7 +50,7 @@ def _without(pair: Pair, node: Node, mention: Mention) -> Evidence | None:
             return found
     for step, user in _branches(pair.parent, node):  # and so is all that was made of it
         rest = [m for m in pair.parent.operands(user) if m.source.equation != step.index]
-        branch = {index: None for index in (step.index, *pair.parent.serving(step))}
+        branch = dict.fromkeys((step.index, *pair.parent.serving(step)))
         if count == len(branch):
             found = _shortened(pair, user, rest, branch, words)
         elif count == len(branch) + 1 and len(rest) == 1:
@@ -142,7 +142,9 @@ def derivation_missing(pair: Pair) -> Evidence:
         if value in derived or pair.parent.problem.states(value) or pair.parent.confirmed(node):
             continue
         uses = [
-            m for m in pair.flawed.mentions if m.number.value == value and m.source.kind == "constant"
+            m
+            for m in pair.flawed.mentions
+            if m.number.value == value and m.source.kind == "constant"
         ]
         if not any(m.equation is not None and not m.stated for m in uses):
             continue

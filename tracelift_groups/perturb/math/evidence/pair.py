@@ -10,7 +10,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from tracelift_groups.perturb.math.expression import Binary, Bracket, Equation, leaves
+from tracelift_groups.perturb.math.equation import Equation
+from tracelift_groups.perturb.math.expression import Binary, Bracket, leaves
 from tracelift_groups.perturb.math.expression import Node as Tree
 from tracelift_groups.perturb.math.numbers import read_numbers
 from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node

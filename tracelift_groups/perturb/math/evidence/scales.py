@@ -27,7 +27,9 @@ _PIECE = (
     r"|lit(?:er|re)|mile|foot|yard|dozen|box|bag|pack|cup|ticket|visit|game|lesson|glass|bottle"
     r"|unit|trip|shift|session|page)"
 )
-_PER_PIECE = re.compile(rf"\b(?:each|every|per|apiece|a piece|an? {_PIECE})\b|/\s?[a-z]", re.IGNORECASE)
+_PER_PIECE = re.compile(
+    rf"\b(?:each|every|per|apiece|a piece|an? {_PIECE})\b|/\s?[a-z]", re.IGNORECASE
+)
 _RATE_BEHIND = re.compile(
     rf"^[^.?!,;\d]{{0,30}}?\b(?:each|per|every|apiece|a piece|for one|an? {_PIECE})\b"
     r"|^\s*/\s*[a-z]|^\s*(?:mph|mpg|km/h)\b",

@@ -22,7 +22,6 @@ from tracelift_groups.perturb.math.rewrite import (
 from tracelift_groups.perturb.math.trace import MathTrace, Mention
 from tracelift_groups.perturb.math.trace import Node as Step
 
-
 # "Since a mile costs $4, ..." and "A mile costs $4, so ..."
 _LEADING_CLAUSE = re.compile(
     r"^(?:(?:Since|If|As|Because|When|With|After|Given|At|In|For)\b[^,]*,\s*(?:so\s+|then\s+)?"
@@ -168,8 +167,8 @@ def _without_term(
         if any(m.number.start == term.start for m in rest):
             continue
         cut = Replacement(user.step, extent(operation.left)[2], extent(term)[2], "")
-        value = reworked(trace.steps[user.step], user.equation, [cut])
-        edits = propagate(trace, user, value) if value is not None else None
+        shorter = reworked(trace.steps[user.step], user.equation, [cut])
+        edits = propagate(trace, user, shorter) if shorter is not None else None
         if edits is not None:
             return apply(trace, [*edits, cut], drop=lines)
     return None

@@ -56,7 +56,9 @@ def vague_working(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     """Name the numbers that a result comes from, but not what is done with them."""
     for step in _needed(trace, rng):
         edits = assert_value(trace, step, step.value)
-        operands = [trace.steps[step.step][m.number.start : m.number.end] for m in trace.operands(step)]
+        operands = [
+            trace.steps[step.step][m.number.start : m.number.end] for m in trace.operands(step)
+        ]
         if edits is None or not 2 <= len(operands) <= 4 or len(set(operands)) < len(operands):
             continue
         steps = list(apply(trace, edits))
@@ -155,8 +157,6 @@ def cut_expression(trace: MathTrace, rng: Random) -> Iterator[Draft]:
         edits = propagate(trace, last, as_written(value, result, equation))
         if edits is not None:
             yield Draft("cut_expression", apply(trace, [*edits, *cut]))
-
-
 
 
 def _cuts(node: Node, step: int) -> Iterator[list[Replacement]]:

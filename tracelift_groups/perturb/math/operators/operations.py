@@ -8,7 +8,8 @@ from fractions import Fraction
 from random import Random
 from typing import NamedTuple
 
-from tracelift_groups.perturb.math.expression import Binary, Bracket, Node
+from tracelift_groups.perturb.math.equation import operations
+from tracelift_groups.perturb.math.expression import is_fraction
 from tracelift_groups.perturb.math.rewrite import (
     Draft,
     Replacement,
@@ -81,10 +82,10 @@ def _changes(trace: MathTrace, step: Step, swap: Mapping[str, str]) -> Iterator[
     result = equation.result
     if result is None or len(equation.segments) > 2 or step.step in trace.opaque:
         return
-    for operation in _operations(equation.lhs):
+    for operation in operations(equation):
         new = swap.get(operation.op)
         written = text[operation.op_start : operation.op_end]
-        if new is None or not written or _is_fraction(operation, text):
+        if new is None or not written or is_fraction(operation, text):
             continue
         spelled = _SPELLINGS.get(written, {}).get(new, new)
         edit = Replacement(step.step, operation.op_start, operation.op_end, spelled)
@@ -97,25 +98,3 @@ def _changes(trace: MathTrace, step: Step, swap: Mapping[str, str]) -> Iterator[
         prose = text[: equation.start] + text[equation.end :]
         far = not step.value <= value * _FAR <= step.value * _FAR * _FAR
         yield _Change(step, edit, value, bool(_NAMES_OPERATION.search(prose)) + far)
-
-
-def _operations(node: Node) -> Iterator[Binary]:
-    if isinstance(node, Bracket):
-        yield from _operations(node.inner)
-    elif isinstance(node, Binary):
-        yield node
-        yield from _operations(node.left)
-        yield from _operations(node.right)
-
-
-def _is_fraction(operation: Binary, text: str) -> bool:
-    """Whether this is the bar of 3/4 in a longer expression rather than a division."""
-    around = text[operation.op_start - 1 : operation.op_end + 1]
-    return operation.op == "/" and around.strip() == around and _small(operation)
-
-
-def _small(operation: Binary) -> bool:
-    left, right = operation.left, operation.right
-    if isinstance(left, Binary | Bracket) or isinstance(right, Binary | Bracket):
-        return False
-    return left.number.value < right.number.value <= 12

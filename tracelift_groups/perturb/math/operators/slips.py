@@ -54,7 +54,7 @@ def carry_slip(trace: MathTrace, rng: Random) -> Iterator[Draft]:
 
 def _carries(op: str, terms: list[Fraction], place: int) -> bool:
     """Whether a digit is carried (borrowed) into the column of ``10**place``."""
-    column = 10**place
+    column: int = 10**place
     parts = [int(term) % column for term in terms]
     if op == "+":
         return sum(parts) >= column

@@ -105,18 +105,19 @@ def cents_as_dollars(trace: MathTrace, rng: Random) -> Iterator[Draft]:
         money = mention.number.money or _CENTS.search(trace.problem.text)
         if is_percentage(trace, mention):
             continue
-        if money and 0 < value < 1 and (value * 100).denominator == 1:
-            if mention.source.kind in ("problem", "constant"):
-                yield from _with_operand("cents_as_dollars", trace, step, mention, value * 100)
+        whole_cents = 0 < value < 1 and (value * 100).denominator == 1
+        if money and whole_cents and mention.source.kind in ("problem", "constant"):
+            yield from _with_operand("cents_as_dollars", trace, step, mention, value * 100)
 
 
 def rate_as_total(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     """Take a rate for the total: 6 tickets at $8 each cost $8."""
     for step, mention in _operands(trace, rng):
         lhs = step.equation.lhs
-        if isinstance(lhs, Binary) and lhs.op == "*" and len(trace.operands(step)) == 2:
-            if mention.source.kind == "problem" and states_rate(trace.problem, mention.value):
-                yield from _collapsed("rate_as_total", trace, step, mention)
+        product = isinstance(lhs, Binary) and lhs.op == "*" and len(trace.operands(step)) == 2
+        rate = mention.source.kind == "problem" and states_rate(trace.problem, mention.value)
+        if product and rate:
+            yield from _collapsed("rate_as_total", trace, step, mention)
 
 
 def total_as_rate(trace: MathTrace, rng: Random) -> Iterator[Draft]:
@@ -129,7 +130,9 @@ def total_as_rate(trace: MathTrace, rng: Random) -> Iterator[Draft]:
 
 def _said_elsewhere(trace: MathTrace, mention: Mention) -> bool:
     """Whether the prose states the factor ("a week has 7 days"): nobody then writes another."""
-    return any(m.equation is None and m.number.value == mention.number.value for m in trace.mentions)
+    return any(
+        m.equation is None and m.number.value == mention.number.value for m in trace.mentions
+    )
 
 
 def _operands(trace: MathTrace, rng: Random) -> list[tuple[Step, Mention]]:
