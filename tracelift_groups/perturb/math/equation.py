@@ -7,7 +7,7 @@ statement that is false in every reading is a false equation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -140,6 +140,25 @@ def _parse(tokens: Sequence[Token], start: int, stop: int, tight: bool) -> tuple
     return None if node is None else (node, parser.position)
 
 
+def parse_expression(text: str, reading: Reading) -> Node | None:
+    """Parse a text that is one expression from end to end; None where it is not."""
+    tokens = tokenize(text)
+    parsed = _parse(tokens, 0, len(tokens), reading.tight)
+    return parsed[0] if parsed and parsed[1] == len(tokens) else None
+
+
+def _readings(tokens: Sequence[Token]) -> Iterator[Reading]:
+    """The readings that differ for these tokens."""
+    percent = any(token.number and token.number.percent for token in tokens)
+    fraction = any(
+        token.text == "/" and one.end == token.start and token.end == two.start
+        for one, token, two in zip(tokens, tokens[1:], tokens[2:], strict=False)
+    )
+    for reading in READINGS:
+        if (reading.percent or percent) and (not reading.tight or fraction):
+            yield reading
+
+
 def _parses(tokens: Sequence[Token], start: int, stop: int) -> bool:
     parsed = _parse(tokens, start, stop, tight=False)
     return parsed is not None and parsed[1] == stop
@@ -156,25 +175,28 @@ def _longest_suffix(tokens: Sequence[Token], floor: int, stop: int, tight: bool)
     return None
 
 
-def _last_sides(tokens: Sequence[Token], start: int, stop: int) -> list[Node]:
+def _last_sides(tokens: Sequence[Token], start: int, stop: int) -> Iterator[Node]:
     """Candidates for the last side, the plainest first: 12, then 3/4, then 3 + 4."""
     if start >= stop or tokens[start].kind not in ("number", "("):
-        return []
+        return
     stop = min(stop, start + _MAX_SIDE_TOKENS)
     plainest = Parser(tokens, start, stop, tight=False).factor()
     if plainest is None:  # "= 12y"
-        return []
+        return
+    yield plainest
     fraction = Parser(tokens, start, stop, tight=True).factor()
+    if fraction is not None:
+        yield fraction
     whole = _parse(tokens, start, stop, tight=False)
-    rest = [fraction, whole[0] if whole else None]
-    return [plainest, *(node for node in rest if node is not None)]
+    if whole is not None:
+        yield whole[0]
 
 
 def _equation(
     tokens: Sequence[Token], floor: int, chain: Sequence[int], stop: int
 ) -> Equation | None:
     fallback: Equation | None = None
-    for reading in READINGS:
+    for reading in _readings(tokens):
         left = _longest_suffix(tokens, floor, chain[0], reading.tight)
         middle = [_parse(tokens, one + 1, two, reading.tight) for one, two in pairwise(chain)]
         nodes = [left, *(parsed[0] if parsed else None for parsed in middle)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from tracelift_groups.perturb.math.equation import Equation, read_equations
+from tracelift_groups.perturb.math.equation import Equation, parse_expression
 from tracelift_groups.perturb.math.expression import evaluate
 from tracelift_groups.perturb.math.numbers import Number, decimals_of, render
 from tracelift_groups.perturb.math.sentences import upper_first
@@ -69,19 +69,15 @@ def reworked(step: str, equation: Equation, edits: Iterable[Replacement]) -> Fra
 
     The text is parsed anew, so precedence is that of what a reader will see.
     """
-    inside = sorted(edits, key=lambda r: r.start, reverse=True)
-    lhs_end = equation.segments[0].end
-    text = step
-    for edit in inside:
+    text, end = step, equation.segments[0].end
+    for edit in sorted(edits, key=lambda r: r.start, reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
-        lhs_end += len(edit.text) - (edit.end - edit.start)
-    for read in read_equations(text[:lhs_end] + " = 0"):
-        if read.segments[0].end == lhs_end:
-            try:
-                return evaluate(read.lhs, equation.reading)
-            except ZeroDivisionError:
-                return None
-    return None
+        end += len(edit.text) - (edit.end - edit.start)
+    node = parse_expression(text[equation.start : end], equation.reading)
+    try:
+        return None if node is None else evaluate(node, equation.reading)
+    except ZeroDivisionError:
+        return None
 
 
 def as_written(value: Fraction, number: Number, equation: Equation) -> Fraction:

@@ -216,7 +216,19 @@ class Problem:
 
     def states(self, value: Fraction) -> bool:
         """Whether the problem states a value, as it is or as its percentage."""
-        return value in self.values or (value / 100 in self.values and value < 100)
+        return value.as_integer_ratio() in self._stated
+
+    @cached_property
+    def percentages(self) -> frozenset[Fraction]:
+        """The values that may be percentages: those with a sign or, where it says percent, all."""
+        spelled = re.search(r"\bper ?cent", self.text) is not None
+        return frozenset(q.value for q in self.quantities if spelled or "%" in q.text)
+
+    @cached_property
+    def _stated(self) -> frozenset[tuple[int, int]]:
+        # Pairs of integers hash several times faster than fractions, and this is asked often.
+        shares = {100 * value for value in self.values if value < 1}
+        return frozenset(value.as_integer_ratio() for value in self.values | shares)
 
 
 def parse_trace(

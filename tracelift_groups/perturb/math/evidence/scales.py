@@ -58,11 +58,7 @@ def is_percentage(trace: MathTrace, mention: Mention) -> bool:
     """Whether an operand is a percentage of the problem: 20%, 0.2, or the 100 of 20/100."""
     if mention.source.kind == "step" or mention.equation is None:
         return False
-    given = {
-        quantity.value
-        for quantity in trace.problem.quantities
-        if "%" in quantity.text or re.search(r"\bper ?cent", trace.problem.text)
-    }
+    given = trace.problem.percentages
     if not given:
         return False
     number = mention.number

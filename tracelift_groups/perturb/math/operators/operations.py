@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from tracelift_groups.perturb.math.equation import operations
-from tracelift_groups.perturb.math.expression import is_fraction
+from tracelift_groups.perturb.math.expression import Binary, is_fraction
 from tracelift_groups.perturb.math.rewrite import (
     Draft,
     Replacement,
@@ -45,7 +45,6 @@ class _Change(NamedTuple):
     step: Step
     edit: Replacement
     value: Fraction
-    odd: int
 
 
 def add_or_subtract(trace: MathTrace, rng: Random) -> Iterator[Draft]:
@@ -69,32 +68,51 @@ def subtract_for_divide(trace: MathTrace, rng: Random) -> Iterator[Draft]:
 
 
 def _drafts(name: str, trace: MathTrace, rng: Random, swap: Mapping[str, str]) -> Iterator[Draft]:
-    changes = [c for step in trace.derivations for c in _changes(trace, step, swap)]
-    rng.shuffle(changes)
-    for change in sorted(changes, key=lambda c: c.odd):
-        edits = propagate(trace, change.step, change.value)
-        if edits is not None:
-            yield Draft(name, apply(trace, [*edits, change.edit]))
+    places = [(step, op) for step in trace.derivations for op in operations(step.equation)]
+    rng.shuffle(places)
+    odd = []
+    for step, operation in places:
+        change = _change(trace, step, operation, swap)
+        if change is None:
+            continue
+        if _reads_oddly(trace, change):
+            odd.append(change)
+        else:
+            yield from _draft(name, trace, change)
+    for change in odd:
+        yield from _draft(name, trace, change)
 
 
-def _changes(trace: MathTrace, step: Step, swap: Mapping[str, str]) -> Iterator[_Change]:
+def _draft(name: str, trace: MathTrace, change: _Change) -> Iterator[Draft]:
+    edits = propagate(trace, change.step, change.value)
+    if edits is not None:
+        yield Draft(name, apply(trace, [*edits, change.edit]))
+
+
+def _change(
+    trace: MathTrace, step: Step, operation: Binary, swap: Mapping[str, str]
+) -> _Change | None:
+    """Write another operator into an equation and work it out, where that stays plausible."""
     equation, text = step.equation, trace.steps[step.step]
-    result = equation.result
-    if result is None or len(equation.segments) > 2 or step.step in trace.opaque:
-        return
-    for operation in operations(equation):
-        new = swap.get(operation.op)
-        written = text[operation.op_start : operation.op_end]
-        if new is None or not written or is_fraction(operation, text):
-            continue
-        spelled = _SPELLINGS.get(written, {}).get(new, new)
-        edit = Replacement(step.step, operation.op_start, operation.op_end, spelled)
-        value = reworked(text, equation, [edit])
-        if value is None:
-            continue
-        value = as_written(value, result, equation)
-        if not plausible(value, step.value, result):
-            continue
-        prose = text[: equation.start] + text[equation.end :]
-        far = not step.value <= value * _FAR <= step.value * _FAR * _FAR
-        yield _Change(step, edit, value, bool(_NAMES_OPERATION.search(prose)) + far)
+    result, new = equation.result, swap.get(operation.op)
+    written = text[operation.op_start : operation.op_end]
+    if result is None or new is None or not written or step.step in trace.opaque:
+        return None
+    if len(equation.segments) > 2 or is_fraction(operation, text):
+        return None
+    spelled = _SPELLINGS.get(written, {}).get(new, new)
+    edit = Replacement(step.step, operation.op_start, operation.op_end, spelled)
+    value = reworked(text, equation, [edit])
+    if value is None:
+        return None
+    value = as_written(value, result, equation)
+    return _Change(step, edit, value) if plausible(value, step.value, result) else None
+
+
+def _reads_oddly(trace: MathTrace, change: _Change) -> bool:
+    """Whether the prose names the operation that is gone, or the result is far off."""
+    equation, text = change.step.equation, trace.steps[change.step.step]
+    if _NAMES_OPERATION.search(text[: equation.start] + text[equation.end :]):
+        return True
+    stated = change.step.value
+    return not stated <= change.value * _FAR <= stated * _FAR * _FAR
