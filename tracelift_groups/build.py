@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,15 +13,24 @@ from typing import Any, NamedTuple
 
 from tracelift_groups import __version__, store
 from tracelift_groups.assets import asset
+from tracelift_groups.audit.probes import (
+    TraceRow,
+    bag_of_words_probes,
+    length_probe,
+    trace_rows,
+)
 from tracelift_groups.errors import UserError
 from tracelift_groups.groups import make_group, reject
 from tracelift_groups.perturb.template import dimensions_of
-from tracelift_groups.records import SCHEMA_VERSION, Group, Rejected, Seed
+from tracelift_groups.records import SCHEMA_VERSION, Rejected, Seed
 from tracelift_groups.seeds import SeedSource
+from tracelift_groups.splits import SPLITS, assign_splits, overlapping
+from tracelift_groups.tables import write_groups
 from tracelift_groups.workers import map_in_order
 
-# The words probe holds all texts in memory; beyond this many groups it looks at a fixed sample.
-_PROBED_GROUPS = 8000
+# The words probe holds its texts in memory and takes two seconds per thousand groups; beyond
+# this many groups it looks at every n-th.
+_PROBED_GROUPS = 2500
 
 
 @dataclass(frozen=True)
@@ -129,8 +138,6 @@ def _screen(options: BuildOptions) -> tuple[list[Seed], list[Rejected]]:
     Of seeds with the same problem the one with the smallest answer and reasoning is kept, so the
     outcome does not depend on their order.
     """
-    from tracelift_groups.splits import overlapping
-
     kept: dict[str, Seed] = {}
     rejected: list[Rejected] = []
     for item in options.source:
@@ -191,26 +198,17 @@ def _finish(
 ) -> dict[str, Any]:
     """Write Parquet, rejections, card and, last, the manifest."""
     from tracelift_groups.card import render_card
-    from tracelift_groups.splits import assign_splits
-    from tracelift_groups.tables import write_groups
 
     ids = journal.group_ids()
-    split = assign_splits(
-        [(group.group_id, group.problem) for group in journal.groups(ids)], mark["seed"]
-    )
+    split, probes = _survey(journal, ids, mark["seed"])
     folder = out / store.GROUPS
     folder.mkdir(exist_ok=True)
     counts = _Counts()
-
-    def of_split(name: str) -> Iterator[Group]:
-        for group in journal.groups([one for one in ids if split[one] == name]):
-            placed = group.model_copy(update={"split": name})
-            counts.add(placed)
-            yield placed
-
-    for name in ("train", "validation"):
+    for name in SPLITS:
         part = folder / f"{name}.parquet.part"
-        write_groups(str(part), of_split(name), dimensions_of("math"))
+        members = journal.groups([one for one in ids if split[one] == name])
+        rows = (counts.counted({**group, "split": name}) for group in members)
+        write_groups(str(part), rows, dimensions_of("math"))
         part.replace(folder / f"{name}.parquet")
     ordered = sorted(rejected, key=lambda one: (one.seed_id or "", one.where, one.reason))
     lines = "".join(f"{one.model_dump_json()}\n" for one in ordered)
@@ -224,12 +222,33 @@ def _finish(
             "by_rejection_reason": dict(sorted(Counter(r.reason for r in rejected).items())),
             **counts.summary(),
         },
-        "probes": _probes(journal, ids),
+        "probes": probes,
         "spent": {"model_calls": 0, "tokens": 0, "usd": 0.0},
     }
     store.write_atomically(out / store.CARD, render_card(manifest))
     store.write_atomically(out / store.MANIFEST, json.dumps(manifest, indent=2) + "\n")
     return manifest
+
+
+def _survey(
+    journal: store.Journal, ids: list[str], run_seed: int
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Assign the splits and measure the shortcut probes (of a large run, on a fixed sample)."""
+    every = -(-len(ids) // _PROBED_GROUPS) or 1
+    problems: list[tuple[str, str]] = []
+    rows: list[TraceRow] = []
+    for number, group in enumerate(journal.groups(ids)):
+        problems.append((group["group_id"], group["problem"]))
+        if number % every == 0:
+            rows += [row._replace(group=number // every) for row in trace_rows([group])]
+    words = bag_of_words_probes(rows)
+    probes = {
+        "groups": len({row.group for row in rows}),
+        "length": length_probe(rows)._asdict(),
+        "bag_of_words": words.words._asdict(),
+        "bag_of_words_and_signs": words.words_and_signs._asdict(),
+    }
+    return assign_splits(problems, run_seed), probes
 
 
 class _Counts:
@@ -241,31 +260,20 @@ class _Counts:
             for name in ("split", "role", "kind", "groups_with_kind", "operator", "severity")
         }
 
-    def add(self, group: Group) -> None:
-        self.by["split"][group.split or ""] += 1
-        self.by["groups_with_kind"].update({t.kind for t in group.traces if t.kind})
-        for trace in group.traces:
-            self.by["role"][trace.role] += 1
-            if trace.certificate:
-                self.by["kind"][trace.certificate.kind] += 1
-                self.by["operator"][f"{trace.kind}/{trace.certificate.operator}"] += 1
-                self.by["severity"][trace.certificate.severity] += 1
+    def counted(self, group: dict[str, Any]) -> dict[str, Any]:
+        """Count a dumped group and give it back."""
+        self.by["split"][group["split"]] += 1
+        self.by["groups_with_kind"].update({t["kind"] for t in group["traces"] if t["kind"]})
+        for trace in group["traces"]:
+            self.by["role"][trace["role"]] += 1
+            if certificate := trace["certificate"]:
+                self.by["kind"][certificate["kind"]] += 1
+                self.by["operator"][f"{trace['kind']}/{certificate['operator']}"] += 1
+                self.by["severity"][certificate["severity"]] += 1
+        return group
 
     def summary(self) -> dict[str, dict[str, int]]:
         return {
             name if name == "groups_with_kind" else f"by_{name}": dict(sorted(counter.items()))
             for name, counter in self.by.items()
         }
-
-
-def _probes(journal: store.Journal, ids: list[str]) -> dict[str, Any]:
-    """Measure the two shortcut probes on the run (or on a fixed sample of a large one)."""
-    from tracelift_groups.audit.probes import bag_of_words_probe, length_probe, trace_rows
-
-    step = -(-len(ids) // _PROBED_GROUPS) or 1
-    rows = trace_rows(journal.groups(ids[::step]))
-    return {
-        "groups": len(ids[::step]),
-        "length": length_probe(rows)._asdict(),
-        "bag_of_words": bag_of_words_probe(rows)._asdict(),
-    }

@@ -1,7 +1,7 @@
 """Which problems are near-duplicates: for splits that do not leak, and for decontamination.
 
-Two problems count as near-duplicates when the cosine of their word 1- to 3-grams, numbers masked,
-is at least ``SIMILAR``: the same story with other numbers is the same problem to a model.
+Two problems count as near-duplicates when the cosine of their word 3-grams, numbers masked, is at
+least ``SIMILAR``: the same story with other numbers is the same problem to a model.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from tracelift_groups.errors import UserError
 from tracelift_groups.records import Rejected
 from tracelift_groups.seeds.rows import read_rows
 
-SIMILAR = 0.8
+SIMILAR = 0.6
+SPLITS = ("train", "validation")
 VALIDATION_SHARE = 0.1
-_BLOCK = 2048
+_BLOCK = 512
 _PROBLEM_COLUMNS = ("question", "problem", "prompt", "Body", "input", "text")
 
 
@@ -75,7 +76,7 @@ def _near(queries: Sequence[str], corpus: Sequence[str]) -> list[tuple[int, int]
         return []
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    vectorizer = HashingVectorizer(ngram_range=(1, 3), n_features=2**18, alternate_sign=False)
+    vectorizer = HashingVectorizer(ngram_range=(3, 3), n_features=2**20, alternate_sign=False)
     rows = vectorizer.transform([masked(text) for text in queries])
     columns = vectorizer.transform([masked(text) for text in corpus]).T.tocsc()
     pairs = []

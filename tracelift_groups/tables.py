@@ -71,12 +71,13 @@ def schema(dimensions: Sequence[str]) -> pa.Schema:
     )
 
 
-def to_row(group: Group) -> dict[str, Any]:
-    """Flatten a group: a trace's rubric gives the columns ``rubric`` and ``total``."""
-    row = group.model_dump()
-    for trace in row["traces"]:
-        rubric = trace.pop("rubric")
-        trace["rubric"], trace["total"] = rubric["labels"], rubric["total"]
+def to_row(group: dict[str, Any]) -> dict[str, Any]:
+    """Flatten a dumped group: a trace's rubric gives the columns ``rubric`` and ``total``."""
+    row = dict(group)
+    row["traces"] = [
+        {**trace, "rubric": trace["rubric"]["labels"], "total": trace["rubric"]["total"]}
+        for trace in group["traces"]
+    ]
     return row
 
 
@@ -94,8 +95,8 @@ def _trace(trace: dict[str, Any]) -> dict[str, Any]:
     return trace
 
 
-def write_groups(path: str, groups: Iterable[Group], dimensions: Sequence[str]) -> int:
-    """Write groups to a Parquet file in the order given; return how many."""
+def write_groups(path: str, groups: Iterable[dict[str, Any]], dimensions: Sequence[str]) -> int:
+    """Write dumped groups to a Parquet file in the order given; return how many."""
     count = 0
     with pq.ParquetWriter(path, schema(dimensions), compression="zstd") as writer:
         rows: list[dict[str, Any]] = []

@@ -434,6 +434,7 @@ def test_the_canary_succeeds_at_everything_where_nothing_stops_it():
     }
     as_another_user = {
         "change a file's mode",
+        "change a descriptor's mode",
         "signal its parent",
         "signal the toolkit",
         "change limits of its parent",

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tracelift_groups.records import Group
 
 FOLDS = 5
 
@@ -36,12 +34,12 @@ class ProbeResult(NamedTuple):
     by_kind: dict[str, float]
 
 
-def trace_rows(groups: Iterable[Group]) -> list[TraceRow]:
-    """Flatten groups to rows, numbering the groups in order."""
+def trace_rows(groups: Iterable[dict[str, Any]]) -> list[TraceRow]:
+    """Flatten dumped groups to rows, numbering the groups in order."""
     return [
-        TraceRow(number, trace.text, trace.kind)
+        TraceRow(number, trace["text"], trace["kind"])
         for number, group in enumerate(groups)
-        for trace in group.traces
+        for trace in group["traces"]
     ]
 
 
@@ -72,26 +70,45 @@ def length_probe(rows: Sequence[TraceRow]) -> ProbeResult:
     return pair_accuracy(rows, [float(len(row.text)) for row in rows])
 
 
-def bag_of_words_probe(rows: Sequence[TraceRow], folds: int = FOLDS) -> ProbeResult:
+class WordProbes(NamedTuple):
+    """The words probe, and the same with signs (= + * and so on) counted as words too."""
+
+    words: ProbeResult
+    words_and_signs: ProbeResult
+
+
+def bag_of_words_probes(rows: Sequence[TraceRow], folds: int = FOLDS) -> WordProbes:
     """Score a trace by a logistic model over its words, fitted on the other problems.
 
-    Five folds by group; each trace is scored by the model that has not seen its group. Fewer
-    groups than folds give no pairs.
+    Five folds by group; each trace is scored by the model that has not seen its group. Words are
+    runs of two or more letters or digits. Fewer groups than folds give no pairs.
     """
     from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.linear_model import LogisticRegression
 
-    group = np.array([row.group for row in rows])
-    if len(set(group.tolist())) < folds:
-        return ProbeResult(0, 0.5, {})
-    sound = np.array([row.kind is None for row in rows])
+    if len({row.group for row in rows}) < folds:
+        nothing = ProbeResult(0, 0.5, {})
+        return WordProbes(nothing, nothing)
     vectorizer = CountVectorizer(token_pattern=r"\w+|[^\w\s]", min_df=3)
     counts = vectorizer.fit_transform([row.text for row in rows])
-    fold = group % folds
+    names = vectorizer.get_feature_names_out()
+    long = np.array([len(name) > 1 for name in names])
+    return WordProbes(
+        words=_cross_validated(rows, counts[:, long], folds),
+        words_and_signs=_cross_validated(rows, counts, folds),
+    )
+
+
+def _cross_validated(rows: Sequence[TraceRow], counts: Any, folds: int) -> ProbeResult:
+    from sklearn.linear_model import LogisticRegression
+
+    fold = np.array([row.group for row in rows]) % folds
+    sound = np.array([row.kind is None for row in rows])
     score: NDArray[np.float64] = np.zeros(len(rows))
     for held_out in range(folds):
         train, test = fold != held_out, fold == held_out
-        model = LogisticRegression(C=0.1, class_weight="balanced", solver="liblinear")
+        model = LogisticRegression(
+            C=0.1, class_weight="balanced", solver="liblinear", tol=0.01, random_state=0
+        )
         model.fit(counts[train], sound[train])
         score[test] = model.decision_function(counts[test])
     return pair_accuracy(rows, score.tolist())

@@ -36,8 +36,8 @@ _HUB_TIMEOUT_S = 5.0
 
 def _packages() -> dict[str, str]:
     """Version of each optional package, "" for one that is missing; nothing is imported."""
-    import importlib.metadata  # noqa: PLC0415 - `tlg --help` loads this module
-    import importlib.util  # noqa: PLC0415
+    import importlib.metadata
+    import importlib.util
 
     found = {}
     names = importlib.metadata.packages_distributions()
@@ -52,7 +52,7 @@ def _packages() -> dict[str, str]:
 def _gpus() -> list[str] | None:
     """Names and memory of the CUDA devices; None when torch is not installed or broken."""
     try:
-        import torch  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+        import torch  # type: ignore[import-not-found, unused-ignore]
     except (ImportError, OSError):
         return None
     gpus = []
@@ -64,9 +64,9 @@ def _gpus() -> list[str] | None:
 
 def _hub() -> str:
     """Whether the Hub answers: "yes", or why not."""
-    import os  # noqa: PLC0415
-    import urllib.error  # noqa: PLC0415
-    import urllib.request  # noqa: PLC0415
+    import os
+    import urllib.error
+    import urllib.request
 
     address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     try:
@@ -101,10 +101,10 @@ def _print(report: dict[str, Any]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(hub: bool, as_json: bool) -> None:
     """Reports what works here."""
-    import json  # noqa: PLC0415 - `tlg --help` loads this module
-    import platform  # noqa: PLC0415
+    import json
+    import platform
 
-    from tracelift_groups.verify.sandbox.diagnosis import diagnose  # noqa: PLC0415
+    from tracelift_groups.verify.sandbox.diagnosis import diagnose
 
     found = diagnose()
     facts = found.facts

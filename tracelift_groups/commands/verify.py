@@ -52,7 +52,7 @@ Example, to be pasted into a shell:
     help="Run programs even where they cannot be isolated. Only for programs that you trust.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-def command(  # noqa: PLR0917 - click passes them by name
+def command(
     file: Path,
     output: Path,
     workers: int | None,
@@ -61,14 +61,14 @@ def command(  # noqa: PLR0917 - click passes them by name
     as_json: bool,
 ) -> None:
     """Verifies a file of replies."""
-    import os  # noqa: PLC0415 - `tlg --help` loads this module
-    import sys  # noqa: PLC0415
+    import os
+    import sys
 
-    from tracelift_groups.verify.batch import RowVerifier, verify_file  # noqa: PLC0415
-    from tracelift_groups.verify.code import CodeVerifier  # noqa: PLC0415
-    from tracelift_groups.verify.math import MathVerifier  # noqa: PLC0415
-    from tracelift_groups.verify.progress import Progress  # noqa: PLC0415
-    from tracelift_groups.verify.sandbox.remote import RemotePool  # noqa: PLC0415
+    from tracelift_groups.verify.batch import RowVerifier, verify_file
+    from tracelift_groups.verify.code import CodeVerifier
+    from tracelift_groups.verify.math import MathVerifier
+    from tracelift_groups.verify.progress import Progress
+    from tracelift_groups.verify.sandbox.remote import RemotePool
 
     count = workers or len(os.sched_getaffinity(0) if sys.platform == "linux" else [0])
 
@@ -84,7 +84,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         progress.close()
         verifier.close()
     if as_json:
-        import json  # noqa: PLC0415
+        import json
 
         click.echo(json.dumps(summary._asdict()))
         return

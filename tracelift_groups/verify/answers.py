@@ -7,12 +7,15 @@ from typing import NamedTuple
 
 MAX_ANSWER_LENGTH = 2000
 _HASHES = re.compile(r"^[ \t]*####[ \t]*([^\n#][^\n]*)$", re.MULTILINE)
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<answer>", re.IGNORECASE)
+_END_TAG = re.compile(r"</answer>", re.IGNORECASE)
 _STATED = re.compile(
     r"\banswer[ \t]*(?:\*\*)?[ \t]*(?:is|:|=)[ \t]*:?[ \t]*(?:\*\*)?[ \t]*([^\n]+)", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"(?<![0-9])\.(?=\s|$)|(?<=[0-9])\.(?=\s+[A-Z]|\s*$)|[!?](?=\s|$)")
 _MAX_BARE_LENGTH = 100
+_MAX_BOXES = 32
+_STARTS_NUMBER = frozenset("-+.$0123456789\u2212")
 
 
 class Stated(NamedTuple):
@@ -46,7 +49,13 @@ def _balanced_end(text: str, opening: int) -> int:
 
 
 def boxed(text: str) -> list[str]:
-    r"""Contents of all `\boxed{...}`, braces balanced; an unfinished one counts as ""."""
+    r"""Contents of all `\boxed{...}`, braces balanced; an unfinished one counts as "".
+
+    More than 32 boxes count as one that is unfinished: no reply needs them, and reading them all
+    would cost the square of their number.
+    """
+    if text.count("\\boxed") > _MAX_BOXES:
+        return [""]
     found, position = [], text.find("\\boxed")
     while position >= 0:
         opening = position + len("\\boxed")
@@ -67,7 +76,14 @@ def boxed(text: str) -> list[str]:
 def _hashes(text: str) -> list[str]:
     """Contents of `#### x` lines. Headings of that depth are told apart by what follows them."""
     lines = [match.strip() for match in _HASHES.findall(text)]
-    return [line for line in lines[:-1] if line[0] in "-+.$0123456789\u2212"] + lines[-1:]
+    return [line for line in lines[:-1] if line[:1] in _STARTS_NUMBER] + lines[-1:]
+
+
+def _tagged(text: str) -> list[str]:
+    """What stands between the tags; a pattern over both would cost the square of their number."""
+    closed = _END_TAG.split(text)[:-1]
+    parts = [_TAG.split(part) for part in closed]
+    return [part[-1].strip() for part in parts if len(part) > 1]
 
 
 def stated_answers(reply: str) -> Stated:
@@ -92,7 +108,7 @@ def stated_answers(reply: str) -> Stated:
     if in_boxes or after_hashes:
         return Stated(in_boxes + after_hashes, "boxed" if in_boxes else "hashes")
     if "<answer>" in reply.lower():
-        return Stated([match.strip() for match in _TAGGED.findall(reply)] or [""], "tag")
+        return Stated(_tagged(reply) or [""], "tag")
     sentences = _STATED.findall(reply) if "nswer" in reply or "NSWER" in reply else []
     if sentences:
         plain = [sentence.replace("**", "") for sentence in sentences]

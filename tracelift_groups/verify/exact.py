@@ -174,13 +174,15 @@ def _clean(text: str) -> str:
 
 
 def _parse(text: str) -> Number | None:
+    if text.lstrip().startswith("~"):  # elsewhere a space, here "about"
+        return None
     text = _clean(text)
     if text.startswith("\u2013"):  # an en dash in front of a number is meant as a minus
         text = "-" + text[1:]
-    sign, currency = 1, ""
+    sign, currency = 0, ""
     for _ in range(2):  # "-$5" and "$-5"
-        if text[:1] in "+-" and text and not (sign == -1 and currency == ""):
-            sign = -sign if text[0] == "-" else sign
+        if text[:1] in ("+", "-") and not sign:
+            sign = -1 if text[0] == "-" else 1
             text = text[1:].lstrip()
         elif (match := _CURRENCY.match(text)) and not currency:
             currency = match[0].removeprefix("US").strip().removeprefix("\\")
@@ -188,7 +190,7 @@ def _parse(text: str) -> Number | None:
     magnitude = _magnitude(text)
     if magnitude is None:
         return None
-    value, rest = sign * magnitude.value, text[magnitude.end :]
+    value, rest = (sign or 1) * magnitude.value, text[magnitude.end :]
     if percent := _PERCENT.match(rest):
         if rest[percent.end() :].strip() or currency:
             return None

@@ -12,6 +12,7 @@ _SHORT_FRACTION = re.compile(r"\\frac(\d)(\d)")
 _HALF_BRACED = re.compile(r"\\frac(?:(\d)(\{[^{}]*\})|(\{[^{}]*\})(\d))")
 _SHORT_ROOT = re.compile(r"\\sqrt(\d)")
 _SUBSCRIPT = re.compile(r"_\{(\w+)\}")
+_SUBSCRIPTS = re.compile(r"_(?:\{[^{}]*\}|.)")
 _CHOICE = re.compile(r"\(?([A-Z])\)?")
 _DECIMAL_LITERAL = re.compile(r"\d*\.\d")
 _COMMAND = re.compile(r"\\[a-zA-Z]+")
@@ -91,8 +92,8 @@ def objection(gold: str, answer: str) -> str | None:
         pattern = re.escape(sign) + ("(?![a-zA-Z])" if sign[-1].isalpha() else "")
         if re.search(pattern, plain) and not re.search(pattern, plain_gold):
             return f"the answer has {sign} and the gold has not"
-    if ("_" in plain) != ("_" in plain_gold):
-        return "a subscript, such as a number's base, in one of the two only"
+    if sorted(_SUBSCRIPTS.findall(plain)) != sorted(_SUBSCRIPTS.findall(plain_gold)):
+        return "other subscripts, such as a number's base"
     if _DECIMAL_LITERAL.search(plain) and not _DECIMAL_LITERAL.search(plain_gold):
         return "a decimal approximation of an exact gold"
     unknown = _words(answer) - _words(gold) - _FUNCTIONS - _UNITS

@@ -22,7 +22,7 @@ _ROUNDED_DIGITS = 12
 
 
 def _agree(gold: str, answer: str) -> bool:
-    from math_verify import LatexExtractionConfig, parse, verify  # noqa: PLC0415 - slow to import
+    from math_verify import LatexExtractionConfig, parse, verify
 
     config = [LatexExtractionConfig()]
     left = parse(f"${gold}$", config, parsing_timeout=0, fallback_mode="no_fallback")

@@ -8,6 +8,7 @@ may only start at a value whose mentions are all certain.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,7 +17,7 @@ from typing import Literal
 
 from tracelift_groups.perturb.math.conversions import is_factor
 from tracelift_groups.perturb.math.equation import Equation, read_equations
-from tracelift_groups.perturb.math.expression import evaluate, leaves
+from tracelift_groups.perturb.math.expression import leaves
 from tracelift_groups.perturb.math.numbers import Number, Quantity, read_numbers, read_quantities
 from tracelift_groups.perturb.math.tokens import tokenize
 
@@ -69,7 +70,7 @@ class Mention:
     stated: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a trace's nodes are told apart by identity
 class Node:
     """An equation of the trace, by its place: ``step`` and the equation read there.
 
@@ -182,8 +183,11 @@ class MathTrace:
 
     def alone(self, node: Node) -> bool:
         """Whether the equation's step holds no other equation and no unknowns."""
-        others = any(one.step == node.step and one.index != node.index for one in self.nodes)
-        return not others and node.step not in self.opaque
+        return self._equations_in[node.step] == 1 and node.step not in self.opaque
+
+    @cached_property
+    def _equations_in(self) -> Counter[int]:
+        return Counter(node.step for node in self.nodes)
 
     def consumers(self, node: Node) -> list[Node]:
         """The equations that build on this one's result."""
@@ -194,8 +198,19 @@ class MathTrace:
         return any(user.confirms for user in self._users(node))
 
     def _users(self, node: Node) -> list[Node]:
-        users = {m.equation for m in self.mentions if m.source.equation == node.index}
-        return [n for n in self.nodes if n.index in users and n.index != node.index]
+        return self._used_by.get(node.index, [])
+
+    @cached_property
+    def _used_by(self) -> dict[int, list[Node]]:
+        found: dict[int, list[Node]] = {}
+        for mention in self.mentions:
+            source, user = mention.source.equation, mention.equation
+            if source is None or user is None or source == user:
+                continue
+            users = found.setdefault(source, [])
+            if self.nodes[user] not in users:
+                users.append(self.nodes[user])
+        return {source: sorted(users, key=lambda n: n.index) for source, users in found.items()}
 
 
 @dataclass(frozen=True)
@@ -283,6 +298,11 @@ class _Linker:
 
     def __init__(self, problem: Problem, steps: tuple[str, ...], nodes: list[Node]) -> None:
         self.problem, self.steps, self.nodes = problem, steps, nodes
+        self.results: dict[tuple[int, int], list[Node]] = {}
+        for node in nodes:
+            if node.equation.result and not node.confirms:
+                key = node.equation.result.value.as_integer_ratio()
+                self.results.setdefault(key, []).append(node)
         self.used: set[int] = set()
         self.spent: set[Fraction] = set()
 
@@ -309,7 +329,8 @@ class _Linker:
         for place, segment in enumerate(equation.segments):
             for leaf in leaves(segment.node):
                 stated = place == last and equation.result is leaf.number
-                value = evaluate(leaf, equation.reading)
+                percent = equation.reading.percent and leaf.number.percent
+                value = leaf.number.value / 100 if percent else leaf.number.value
                 source = (
                     Source("step", node.index)
                     if stated
@@ -345,11 +366,8 @@ class _Linker:
 
     def _source(self, value: Fraction, before: int, step: int) -> Source:
         """Decide among earlier results, given quantities and constants."""
-        results = [
-            node
-            for node in self.nodes[:before]
-            if not node.confirms and node.equation.result and node.equation.result.value == value
-        ]
+        found = self.results.get(value.as_integer_ratio(), ())
+        results = [node for node in found if node.index < before]
         given = self.problem.states(value)
         if results and is_factor(value, self.steps[step]):
             return Source("unsure")  # the 60 of an hour, or 60 minutes worked out before?

@@ -35,25 +35,30 @@ def drop_term(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     for step in trace.derivations:
         equation = step.equation
         if len(equation.segments) == 2 and equation.result and step.step not in trace.opaque:
-            choices += [(step, operation) for operation in _right_terms(equation.lhs)]
+            choices += [(step, operation) for operation in _longer(equation.lhs)]
     rng.shuffle(choices)
     for step, operation in choices:
-        equation, text = step.equation, trace.steps[step.step]
-        term, result = operation.right, equation.result
+        equation, result = step.equation, step.equation.result
         assert result is not None
-        if not isinstance(term, Leaf) or not _dispensable(trace, step, term):
-            continue
-        if _bracketed(equation.lhs, operation):
-            continue  # "(3) * 4"
-        cut = _cut(step, operation, term)
-        value = reworked(text, equation, cut)
-        if value is None:
-            continue
-        value = as_written(value, result, equation)
-        if plausible(value, step.value, result):
-            edits = propagate(trace, step, value)
+        for term, cut in _cuts(step, operation):
+            if not _dispensable(trace, step, term) or _bracketed(equation.lhs, operation):
+                continue
+            value = reworked(trace.steps[step.step], equation, cut)
+            if value is None:
+                continue
+            value = as_written(value, result, equation)
+            edits = propagate(trace, step, value) if plausible(value, step.value, result) else None
             if edits is not None:
                 yield Draft("drop_term", apply(trace, [*edits, *cut]))
+
+
+def _cuts(step: Step, operation: Binary) -> Iterator[tuple[Leaf, list[Replacement]]]:
+    """The terms of an operation that can go, and what is cut away with each."""
+    left, right = operation.left, operation.right
+    if isinstance(right, Leaf):
+        yield right, _cut(step, operation, right)
+    if isinstance(left, Leaf) and operation.op in "+*" and operation is not step.equation.lhs:
+        yield left, [Replacement(step.step, left.start, extent(right)[0], "")]
 
 
 def _cut(step: Step, operation: Binary, term: Leaf) -> list[Replacement]:
@@ -68,14 +73,14 @@ def _cut(step: Step, operation: Binary, term: Leaf) -> list[Replacement]:
     return [Replacement(step.step, extent(left)[2], extent(term)[2], "")]
 
 
-def _right_terms(node: Node, depth: int = 0) -> Iterator[Binary]:
-    """Operations whose right term can go and leave an expression behind."""
+def _longer(node: Node, depth: int = 0) -> Iterator[Binary]:
+    """Operations that can lose a term and leave an expression behind."""
     if isinstance(node, Bracket):
-        yield from _right_terms(node.inner, depth)
+        yield from _longer(node.inner, depth)
     elif isinstance(node, Binary):
         if isinstance(node.left, Binary | Bracket) or depth:
             yield node
-        yield from _right_terms(node.left, depth + 1)
+        yield from _longer(node.left, depth + 1)
 
 
 def _bracketed(node: Node, operation: Binary) -> bool:
@@ -160,7 +165,7 @@ def _without_term(
             return None
         later = [edit for edit in edits if edit.step != user.step]
         return apply(trace, [*here, *later], drop=lines)
-    for operation in _right_terms(lhs):
+    for operation in _longer(lhs):
         term = operation.right
         if operation.op not in "+-" or not isinstance(term, Leaf):
             continue
