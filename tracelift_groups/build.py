@@ -107,13 +107,13 @@ def build(
         UserError: The input has no usable row, or the folder belongs to another build.
     """
     mark = fingerprint(options)
-    store.prepare(out, resume=resume)
-    done = store.read_manifest(out)
+    done = store.read_manifest(out) if resume else None
     if done is not None and done.get("build") == mark:
         return done
     if done is not None:
         raise _other_build(out)
     seeds, rejected = _screen(options)
+    store.prepare(out, resume=resume)
     journal = store.Journal(out, mark)
     try:
         rejected += _work(seeds, journal, options, on_progress)

@@ -1,0 +1,35 @@
+# The two commands of the README work from a bare clone: only Python 3.11+ and make are needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := runs/demo
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint types slow clean
+
+# The environment is made anew when the declared dependencies change.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/tlg build --source sample --out $(RUN)
+	$(BIN)/tlg preview --source sample --groups 1
+	$(BIN)/tlg convert $(RUN) --to tracelift -o $(RUN).jsonl
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest -q -m "not slow and not gpu and not network"
+
+slow: $(VENV)/.ready
+	$(BIN)/python -m pytest -q -m "slow and not gpu and not network"
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(RUN) $(RUN).jsonl
