@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := runs/demo
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types slow clean
+.PHONY: demo test lint types slow golden clean
 
 # The environment is made anew when the declared dependencies change.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -30,6 +30,14 @@ lint: $(VENV)/.ready
 
 types: $(VENV)/.ready
 	$(BIN)/mypy
+
+# The shipped sample groups; a test compares them with what the engine makes.
+golden: $(VENV)/.ready
+	$(BIN)/tlg preview --source sample --groups 3 --json --limit 3 > $(VENV)/golden.jsonl
+	$(BIN)/python -c "import json, sys; from tracelift_groups.formats import to_tracelift; \
+	from tracelift_groups.records import Group; \
+	[print(json.dumps(to_tracelift(Group.model_validate_json(l)), ensure_ascii=False)) \
+	for l in sys.stdin]" < $(VENV)/golden.jsonl > data/groups/sample.jsonl
 
 clean:
 	rm -rf $(VENV) $(RUN) $(RUN).jsonl

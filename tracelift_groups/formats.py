@@ -23,16 +23,14 @@ from tracelift_groups.records import Group, Rejected, Rubric, Trace
 from tracelift_groups.seeds.rows import read_rows
 
 _OURS = "tracelift_groups"
-_TASK = {"math": "math", "code": "code"}
 
 
 def to_tracelift(group: Group) -> dict[str, Any]:
     """Write a group in the published layout."""
-    foreign: dict[str, Any] = json.loads(group.metadata) if group.metadata else {}
     row: dict[str, Any] = {
         "problem_id": group.group_id,
         "source": group.source,
-        "task_type": _TASK[group.domain],
+        "task_type": group.domain,
         "problem": group.problem,
         "reference_solution": (
             group.answer if group.domain == "math" else group.reference_solution
@@ -43,19 +41,13 @@ def to_tracelift(group: Group) -> dict[str, Any]:
             for trace in group.traces
             if not trace.sound
         ],
-        "metadata": dict(foreign.get("metadata") or {}),
     }
-    if "metadata" in foreign and foreign["metadata"] is None:
-        row["metadata"] = None
-    tests_key = foreign.get("tests_key")
-    if group.tests is not None:
-        tests = json.loads(group.tests) if foreign.get("tests_are_json") else group.tests
-        row[tests_key or "tests"] = tests
-    if foreign:
-        row.update(foreign.get("columns", {}))
-    else:
+    if group.metadata is None:
         row["metadata"] = {_OURS: _extras(group)}
-    return row
+        if group.tests is not None:
+            row["tests"] = group.tests
+        return row
+    return {**row, **json.loads(group.metadata)["columns"]}
 
 
 def _positive(trace: Trace) -> dict[str, Any]:
@@ -138,23 +130,15 @@ def _rubric(values: dict[str, Any]) -> Rubric:
 
 
 _KNOWN = frozenset(
-    "problem_id source task_type problem reference_solution positive_pool negative_bank metadata "
-    "tests tests_or_constraints".split()
+    "problem_id source task_type problem reference_solution positive_pool negative_bank".split()
 )
 
 
 def _foreign(row: dict[str, Any]) -> Group:
     """Read a row that another system wrote: the first positive is taken for the reference."""
-    group_id, domain = row["problem_id"], row.get("task_type", "math")
-    tests_key = next((name for name in ("tests_or_constraints", "tests") if name in row), None)
-    tests = row[tests_key] if tests_key else None
-    kept = {
-        "columns": {name: value for name, value in row.items() if name not in _KNOWN},
-        "metadata": row.get("metadata"),
-        "tests_key": tests_key,
-        "tests_are_json": tests is not None and not isinstance(tests, str),
-    }
-    solution = row.get("reference_solution")
+    group_id, domain = row["problem_id"], row["task_type"]
+    tests = row.get("tests_or_constraints", row.get("tests"))
+    solution = row["reference_solution"]
     positives = [
         _foreign_trace(f"{group_id}/s{index}", text, "twin" if index else "reference")
         for index, text in enumerate(row["positive_pool"])
@@ -163,16 +147,18 @@ def _foreign(row: dict[str, Any]) -> Group:
         _foreign_trace(f"{group_id}/n{index}", text, "flawed")
         for index, text in enumerate(row["negative_bank"])
     ]
+    # Columns that a group has no place for, or holds in another form, are kept word for word.
+    kept = {name: value for name, value in row.items() if name not in _KNOWN}
     return Group(
         group_id=group_id,
-        source=row.get("source", ""),
+        source=row["source"],
         domain=domain,
         problem=row["problem"],
         answer=solution if domain == "math" else None,
-        tests=json.dumps(tests) if kept["tests_are_json"] else tests,
+        tests=tests if tests is None or isinstance(tests, str) else json.dumps(tests),
         reference_solution=solution if domain == "code" else None,
         traces=(*positives, *negatives),
-        metadata=json.dumps(kept, ensure_ascii=False),
+        metadata=json.dumps({"columns": kept}, ensure_ascii=False),
     )
 
 

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     |(?P<num>(?:[$€£¢]\ ?)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:\ ?(?:%|¢|percent\b))?)
     |(?P<eq>[=≈])
     |(?P<is>(?:(?:is\ )?equals?(?:\ to)?|is|are|makes?|gives?|leaves?|comes\ to|was|were|totals)\b)
-    |(?P<op>[+\-−–*×/÷·]|[xX](?=[\s$(\d.])|(?:plus|minus|times|multiplied\ by|divided\ by)\b)
+    |(?P<op>[+\-−–*×/÷·]|[xX](?=[\s$(\d.])|(?:plus|minus|times(?!/)|multiplied\ by|divided\ by)\b)
     |(?P<nom>(?:sum|product|difference|quotient|total)\ (?:of|between)\b)
     |(?P<word>[^\W\d_]+(?:['’\-][^\W\d_]+)*)
     |(?P<lp>[(\[])|(?P<rp>[)\]])|(?P<brk>[\n,.;:!?])|(?P<other>.)""",
@@ -561,9 +561,10 @@ def arithmetic_error(c: Case) -> None:
     c.expect(number(c.cert["after"]) == claimed, "claimed is not what stands in the span")
     rest = c.flawed.text[end:]
     if c.cert["propagation"] == "local":
-        new, echo = c.flawed.text[:start] + c.cert["before"] + rest, len(re.split(r"\n|\. ", rest)[0])
-        near = rest[:echo].replace(c.cert["after"], c.cert["before"]) + rest[echo:]
-        new = {new, c.flawed.text[:start] + c.cert["before"] + near}
+        text, first = c.flawed.text, c.flawed.text.rfind("\n", 0, start) + 1
+        line = text[first:end] + rest.split("\n")[0]
+        echo = text[:first] + line.replace(c.cert["after"], c.cert["before"]) + text[first + len(line) :]
+        new = {text[:start] + c.cert["before"] + rest, echo}
         c.expect(c.parent.text in new, "local, but more was changed")
         c.expect(expected in View(rest).values, "local, but nothing contradicts it")
     else:
@@ -598,13 +599,13 @@ def missing_condition(c: Case) -> None:
     used = meant & (c.parent.operands | {Fraction(100) * v for v in c.parent.operands})
     c.expect(words and words.lower() in c.problem.lower(), "quantity is not in the problem")
     c.expect(used, f"quantity {words!r} is no operand of the parent")
-    there = (used or meant) & c.flawed.values
-    c.expect(not there, f"quantity {words!r} is still there")
+    c.expect(not meant or not (used or meant) <= c.flawed.values, f"quantity {words!r} is still there")
     if not re.fullmatch(r"\W*(one|two|once|a)\W*", words.lower()):
-        spelt = used & readings(re.sub(r"\d", "", c.flawed.text)) - readings("")
-        c.expect(not spelt, f"quantity {words!r} is still there in words")
+        spelt = used & readings(re.sub(r"\d[\d.,]*%?", "#", c.flawed.text))
+        c.expect(not spelt or len(used) > 1, f"quantity {words!r} is still there in words")
     gone = c.parent.operands & c.given - c.flawed.values - meant - c.parent.results
-    gone -= {100 * v for v in meant} | {v / 100 for v in meant}
+    near = c.flawed.values | meant | c.flawed.derived
+    gone = {v for v in gone if not {v, 100 * v, v / 100} & near}
     c.expect(not gone, f"other given operands lost: {_show(gone)}")
     c.no_leftovers()
     c.no_strangers()
@@ -643,8 +644,9 @@ def unit_mismatch(c: Case) -> None:
                         under = any(n.op == "/" and n.kids[1].value == 100 for n in a.walk())
                         c.expect(under, "percent_scale: 100 is no divisor here")
         elif skipped:
-            kept = number(c.cert["after"])
-            c.expect(kept in a.leaves() or kept in {n.value for n in a.walk()}, "what is left is no operand")
+            kept = number(c.cert["after"]) or Fraction(0)
+            parts = {n.value for n in a.walk()} | readings(c.cert["quantity"] or "")
+            c.expect({kept, kept / 100} & parts, "what is left is no operand")
     c.no_leftovers()
     c.no_strangers()
     c.same_prose(subset=True)
@@ -665,7 +667,8 @@ def unsupported_leap(c: Case) -> None:
     c.truths(0)
     v, (start, _) = number(c.cert["after"]), c.span
     c.expect(v in c.parent.derived, "the parent does not derive the value")
-    c.expect(v not in c.flawed.derived, "the value is still derived")
+    still = [e for e in c.flawed.work if e.result == v and any(s.op for s in e.sides)]
+    c.expect(not still, "the value is still derived")
     c.expect(v not in readings(c.problem, scales=False), "the value is given")
     later = [e for e in c.flawed.work if e.end > start and v in head(e).leaves()]
     c.expect(later, "no later equation uses the value")
@@ -681,7 +684,8 @@ def premature_answer(c: Case) -> None:
     """The parent's first steps, and an intermediate value at the end."""
     c.truths(0)
     after = number(c.cert["answer_after"])
-    c.expect(after in c.parent.derived, "the final value is no intermediate one of the parent")
+    scaled = {after, after / 100} if after is not None else set()
+    c.expect(scaled & c.parent.derived, "the final value is no intermediate one of the parent")
     steps = [signature(head(e)) for e in c.parent.work]
     parts = {signature(n) for e in c.parent.eqs for n in e.nodes}
     mine = [signature(head(e)) for e in c.flawed.work]

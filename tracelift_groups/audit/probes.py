@@ -54,7 +54,7 @@ def pair_accuracy(rows: Sequence[TraceRow], score: Sequence[float]) -> ProbeResu
         sound = [score[i] for i in members if rows[i].kind is None]
         for index in members:
             kind = rows[index].kind
-            if kind is not None:
+            if kind is not None and sound:
                 won[kind] += sum((s > score[index]) + 0.5 * (s == score[index]) for s in sound)
                 pairs[kind] += len(sound)
     total = sum(pairs.values())

@@ -25,7 +25,6 @@ class Case(NamedTuple):
     problem: str
     before: str
     after: str
-    sound: bool = True
 
 
 MADE = {
@@ -54,8 +53,8 @@ MADE = {
     ),
     "state_goal": Case(
         "6 trays with 14 rolls each. How many rolls are there?",
-        TRAYS,
-        f"We want to know how many rolls are there.\n{TRAYS}",
+        f"{TRAYS}\nSo 84.",
+        f"We want to know how many rolls are there.\n{TRAYS}\nSo 84.",
     ),
     "split_sum": Case(
         "3 red, 4 blue and 5 green pens",
@@ -86,14 +85,13 @@ MADE = {
     ),
     "working_first": Case(
         BAKERY,
-        BAKERY_TEXT,
-        f"The product of 6 and 14 is 84, so the trays hold 84 rolls.\n{SALE}\n{BAGS}",
+        f"{TRAYS}\nThat is all.",
+        "The product of 6 and 14 is 84, so the trays hold 84 rolls.\nThat is all.",
     ),
     "openings": Case(
         BAKERY,
         f"{TRAYS}\nThen, they fill 84 / 2 = 42 bags.",
         f"{TRAYS}\nThey fill 84 / 2 = 42 bags.",
-        sound=True,
     ),
     "merge_lines": Case(BAKERY, BAKERY_TEXT, f"{TRAYS} {SALE}\n{BAGS}"),
     "swap_steps": Case(
@@ -102,9 +100,9 @@ MADE = {
         "Blue are 5 * 6 = 30.\nRed are 3 * 4 = 12.\nAll are 12 + 30 = 42.",
     ),
 }
-TWO_MEN = "There are 30 men because 5 * 6 = 30 and more."
+AND_MORE = "There are 30 men because 5 * 6 = 30 and more."
 IDLE: dict[str, tuple[str, str]] = {
-    "inline_step": ("3 and 4, 2", "3 + 4 = 7.\n7 * 2 = 14.\n14 - 7 = 7."),
+    "inline_step": ("3 and 4, 2", "3 + 4 = 7.\n7 * 2 = 14 and 14 - 7 = 7."),
     "inline_all": ("3 and 4", "3 + 4 = 7."),
     "bare_working": ("3 and 4, 2", "3 + 4 = 7.\n7 * 2 = 14."),
     "drop_filler": (BAKERY, f"{TRAYS}\nThey use 9 shelves.\n{SALE}"),
@@ -118,7 +116,7 @@ IDLE: dict[str, tuple[str, str]] = {
     "restyle_signs": (BAKERY, "He has 6 times 14 is 84 rolls."),
     "restyle_numbers": (BAKERY, BAKERY_TEXT),
     "commute": ("84, 50 and 2", f"{SALE}\n{BAGS}"),
-    "turn_around": ("5 rows of 6", TWO_MEN),
+    "turn_around": ("5 rows of 6", AND_MORE),
     "working_first": ("3 and 4", "3 + 4 = 7."),
     "openings": (BAKERY, f"Check: {TRAYS}"),
     "merge_lines": ("6 trays of 14", TRAYS),
@@ -249,7 +247,7 @@ def test_openings_are_added_by_the_place_of_the_step_and_names_keep_their_capita
 
 
 def test_inlining_stops_before_expressions_grow_long() -> None:
-    steps = [f"{i} + {i + 1} = {2 * i + 1}" for i in (3,)]
+    steps = ["3 + 4 = 7"]
     total = 7
     for number in (11, 13, 17, 19, 23, 29):
         steps.append(f"{total} + {number} = {total + number}")
@@ -265,8 +263,7 @@ def test_what_refers_back_is_neither_swapped_nor_restated() -> None:
     assert made(MOVES["swap_steps"], traced("3, 4, 5, 6", swap)) == {None}
     given = "Tom has 6 trays of 14 rolls. They cost $50 in the new shop."
     assert made(MOVES["restate_given"], traced(given, BAKERY_TEXT)) == {
-        None if text is None else text
-        for text in {f"Tom has 6 trays of 14 rolls.\n{BAKERY_TEXT}"}
+        f"Tom has 6 trays of 14 rolls.\n{BAKERY_TEXT}"
     }
 
 

@@ -124,7 +124,10 @@ class _Peer:
 
 
 class RemoteObject:
-    """An object that lives in the candidate: attributes and calls, never a comparison."""
+    """An object that lives in the candidate: attributes and calls, never a comparison.
+
+    It is true, as objects are; a program that wants to be taken for true can as well return True.
+    """
 
     __slots__ = ("_handle", "_peer")
     __hash__ = None  # type: ignore[assignment]
@@ -132,9 +135,6 @@ class RemoteObject:
     def __init__(self, peer: _Peer, handle: int) -> None:
         object.__setattr__(self, "_peer", peer)
         object.__setattr__(self, "_handle", handle)
-
-    def __bool__(self) -> bool:
-        raise TypeError("an object of the program has no truth value here")
 
     def __eq__(self, other: object) -> bool:
         raise TypeError("an object of the program cannot be compared here")
