@@ -18,7 +18,8 @@ def story(topic: str, n: int) -> str:
 
 
 def problems(count: int) -> list[tuple[str, str]]:
-    words = [f"{topic}{i}" for i in range(count // len(TOPICS)) for topic in TOPICS]
+    draw = random.Random(4)
+    words = ["".join(draw.choices("abcdefghij", k=7)) for _ in range(count)]
     return [
         (f"p-{word}", f"Why would {word} ever {word * 2} without {word * 3}?") for word in words
     ]

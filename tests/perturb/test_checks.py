@@ -7,9 +7,8 @@ from word_problems import BAKERY, BAKERY_TEXT, KINDS, bakery, template, traced
 
 from tracelift_groups.groups import make_group
 from tracelift_groups.perturb.checks import certify, check_sound, recheck, unsupported
-from tracelift_groups.perturb.math.evidence import Unconfirmed
+from tracelift_groups.perturb.math.evidence import POSTCONDITIONS, Evidence, Unconfirmed
 from tracelift_groups.perturb.math.trace import MathTrace
-from tracelift_groups.perturb.template import Template
 from tracelift_groups.records import Certificate, Group, Seed, Trace
 
 TRAYS, SALE, BAGS = BAKERY_TEXT.split("\n")
@@ -135,34 +134,22 @@ def test_two_reworded_steps_are_refused(kind: str) -> None:
     assert refused(kind, after) == "more than one step was reworded"
 
 
-@pytest.mark.parametrize(
-    ("kind", "problem", "before", "after", "value"),
-    [
-        ("missing_condition", BAKERY, BAKERY_TEXT, f"{TRAYS}\nIt is 84 - 7 = 77 left.\n77 / 2 = 38.5.",
-         None),
-        ("premature_answer", BAKERY, BAKERY_TEXT, f"{TRAYS}\nThen 84 + 9 = 93 fill 84 bags.", None),
-        ("wrong_operation", "12 and 9", "12 + 9 + 7 = 28.", "12 - 9 + 7 = 10.", None),
-        ("unsupported_leap", BAKERY, f"{TRAYS}\n{SALE}\n{BAGS}", f"{SALE}\nThey fill 34 / 2 = 17 bags.",
-         "ok"),
-    ],
-)  # fmt: skip
-def test_an_operand_from_nowhere_needs_its_place_in_the_parent(
-    kind: str, problem: str, before: str, after: str, value: str | None
+def test_an_operand_from_nowhere_is_refused_whatever_the_postconditions_take(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if kind in ("wrong_operation", "unsupported_leap"):  # 7 stands in the parent; 84 is the flaw
-        assert certified(kind, after, before, problem).kind == kind
-    else:
-        assert refused(kind, after, before, problem)
+    anything = Evidence(step=1, start=0, end=5, before="")
+    monkeypatch.setitem(POSTCONDITIONS, "anything", lambda _: anything)  # type: ignore[arg-type]
+    lenient = template("missing_condition").model_copy(update={"postconditions": ("anything",)})
+    given = traced(BAKERY, f"{TRAYS}\nIt is 84 - 6 = 78 rolls.\n{BAGS}".replace("34 / 2", "14 / 2"))
+    assert certify(lenient, bakery(), given, "by hand").after == "It is"
+    nowhere = traced(BAKERY, f"{TRAYS}\nIt is 84 - 7 = 77 rolls.\n{BAGS}")
+    with pytest.raises(Unconfirmed, match="7 is used but neither given nor derived"):
+        certify(lenient, bakery(), nowhere, "by hand")
 
 
-def test_a_number_that_only_the_flawed_text_knows_is_refused() -> None:
-    # The cut expression is the parent's; the 7 in the line before it is nobody's.
-    problem, before = "5 packs of 3 and 2 more", "So we start.\nHe has 5 * 3 + 2 = 17 pens."
-    good = "So we start.\nHe has 5 * 3 = 15 pens."
-    assert certified("premature_answer", good, before, problem).claimed == "5 * 3 = 15"
-    sound = traced(problem, before)
-    assert unsupported(sound) == []
-    assert unsupported(traced(problem, "He has 5 * 7 = 35 pens.")) == [7]
+def test_unsupported_operands_are_neither_given_nor_derived() -> None:
+    assert unsupported(bakery()) == []
+    assert unsupported(traced(BAKERY, "It is 6 * 9 = 54, then 54 + 6 = 60 of 77.")) == [9]
 
 
 def test_a_kind_without_a_postcondition_that_locates_is_refused() -> None:
@@ -201,11 +188,10 @@ def test_check_sound_refuses_a_lost_quantity() -> None:
 
 
 def test_check_sound_refuses_a_lost_operation() -> None:
-    problem = "3 red, 4 blue and 7 green pens in bags of 7"
+    problem = "3 red, 4 blue and 7 green pens for 14 men"
     before = "3 + 4 = 7 pens.\n7 + 7 = 14.\n14 / 7 = 2."
     with pytest.raises(Unconfirmed, match="an operation of the derivation is gone"):
-        check_sound(traced(problem, before), traced(problem, "3 + 4 + 7 = 14.\nSo 14 / 7 = 2 all."[:0]
-                    + "3 + 4 = 7 pens.\n14 / 7 = 2."))
+        check_sound(traced(problem, before), traced(problem, "3 + 4 = 7 pens.\n14 / 7 = 2."))
 
 
 def test_check_sound_takes_a_rewording_and_the_reference_itself() -> None:
@@ -219,7 +205,7 @@ def test_check_sound_allows_the_constants_of_the_reference() -> None:
     reference = traced(problem, "He runs 3 * 60 = 180 minutes.")
     check_sound(reference, traced(problem, "That is 60 * 3 = 180 minutes."))
     with pytest.raises(Unconfirmed, match="18 is used but neither given nor derived"):
-        check_sound(reference, traced(problem, "That is 60 * 3 = 18 * 10 = 180 minutes."))
+        check_sound(reference, traced(problem, "That is 60 * 3 + 18 - 18 = 180 minutes."))
 
 
 # --- recheck ---
@@ -296,12 +282,7 @@ def test_a_flawed_trace_that_says_what_its_parent_says_is_found(group: Group) ->
     assert line == f"{trace.trace_id}: nothing was changed"
 
 
-def test_a_template_of_another_kind_does_not_confirm(group: Group) -> None:
-    kinds: set[str] = {str(trace.kind) for trace in flawed(group)}
-    assert len(kinds) >= 3
+def test_another_kind_than_the_certificates_does_not_confirm(group: Group) -> None:
     for trace in flawed(group):
-        other: Template = template("arithmetic_error" if trace.kind != "arithmetic_error" else
-                                   "wrong_operation")
-        assert trace.certificate is not None
-        lines = recheck(changed(group, trace, kind=other.id))
-        assert len(lines) == 1
+        other = "wrong_operation" if trace.kind == "arithmetic_error" else "arithmetic_error"
+        assert len(recheck(changed(group, trace, kind=other))) == 1
