@@ -44,7 +44,12 @@ _WORDS |= {w: (10 * n,) for n, w in enumerate("thirty forty fifty sixty seventy 
 _WORDS |= {"ninety": (90,), "hundred": (100,), "thousand": (1000,), "million": (10**6,)}
 _WORDS |= {"half": (2, Fraction(1, 2)), "halves": (2, Fraction(1, 2)), "once": (1,), "twice": (2,)}
 _WORDS |= {"double": (2,), "doubled": (2,), "triple": (3,), "thrice": (3,), "dozen": (12,)}
-_WORDS |= {"third": (3, Fraction(1, 3)), "quarter": (4, Fraction(1, 4)), "fifth": (5,), "pair": (2,)}
+_WORDS |= {
+    "third": (3, Fraction(1, 3)),
+    "quarter": (4, Fraction(1, 4)),
+    "fifth": (5,),
+    "pair": (2,),
+}
 _GIVEAWAY = re.compile(r"\b(incorrect\w*|mistake\w*|wrong\w*|instead of|erroneous\w*)\b", re.I)
 
 
@@ -114,7 +119,8 @@ class Equation:
 
     def holds(self) -> bool:
         """Whether neighbouring sides agree, a single number being allowed to be rounded."""
-        return all(_agree(a, b, self.loose) for a, b in zip(self.sides, self.sides[1:], strict=False))
+        pairs = zip(self.sides, self.sides[1:], strict=False)
+        return all(_agree(a, b, self.loose) for a, b in pairs)
 
 
 def _agree(a: Node, b: Node, loose: bool) -> bool:
@@ -157,8 +163,8 @@ def tokenise(text: str) -> list[Tok]:
 class Parser:
     """Recursive descent; every method takes a token index and gives a node and the next index."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.toks = text, tokenise(text)
+    def __init__(self, text: str, tight: bool = True) -> None:
+        self.text, self.toks, self.tight = text, tokenise(text), tight
 
     def at(self, i: int) -> Tok:
         """The token at `i`; a break beyond the end."""
@@ -176,8 +182,10 @@ class Parser:
                 break  # "then x = 4"
             if tok.kind in ("word", "ord") and tok.text.lower() not in _JOINTS:
                 i += 1
-            elif joint and not (len(nxt.text) == 1 and tok.text == "-"):
+            elif joint and (len(nxt.text) > 1 or (tok.text == "/" and tok.end == nxt.start)):
                 i += 2
+            elif tok.text == "leaves" and nxt.kind in ("op", "rp"):
+                i += 1  # of a tree
             elif abbreviated or tok.text in "'\"“”’":
                 i += 1
             elif tok.kind == "lp" and (j := self.aside(i + 1)):
@@ -214,8 +222,10 @@ class Parser:
                 or (nxt.text == "*" and self.text[nxt.start] in "xX" and not self.operand(i + 2))
             ):
                 return Node(None), i + 2
+            if (part := self.mixed(i)) and tok.value is not None:
+                return Node(tok.value + part, tok=tok), i + 4
             bottom = self.at(i + 2)
-            if (over.text, nxt.text, bottom.kind) == ("/", "/", "num") and bottom.value:
+            if self.tight and (over.text, nxt.text) == ("/", "/") and bottom.value:
                 if over.end < tok.start and tok.end == nxt.start and nxt.end == bottom.start:
                     assert tok.value is not None  # "2000 / 2/3" divides by two thirds
                     return Node(tok.value / bottom.value, tok=tok), i + 3
@@ -232,16 +242,25 @@ class Parser:
                 return inner[0], end + 1
         return None
 
+    def mixed(self, i: int) -> Fraction | None:
+        """The fraction in "1 1/2"."""
+        whole, top, bar, bottom = (self.at(i + k) for k in range(4))
+        tight = whole.end + 1 == top.start and top.end == bar.start and bar.end == bottom.start
+        if not (tight and bar.text == "/" and top.value and bottom.value and whole.value):
+            return None
+        return top.value / bottom.value if top.value < bottom.value else None
+
     def expr(self, i: int, bracket: bool = False) -> tuple[Node, int] | None:
         """Operands and operators, units between them; "20% of 50" and "3(4 + 5)" multiply."""
         got = self.operand(i, first=not bracket) or self.operand(i, first=True)
         if not got:
             return None
+        shares = self.at(i - 1).kind != "eq"  # "= 1/3 of $150" names a share, it takes none
         items, ops, i = [got[0]], [], got[1]
         while True:
             tok, last = self.at(i), items[-1]
             percent = last.tok is not None and bool(re.search(r"%|percent", last.tok.text))
-            if tok.text == "of" and (percent or ops[-1:] == ["/"]):
+            if shares and tok.text == "of" and (percent or ops[-1:] == ["/"]):
                 j, sign = i + 1, "*"
             elif tok.kind == "lp" and tok.start == self.at(i - 1).end:
                 j, sign = i, "*"
@@ -315,7 +334,16 @@ class Parser:
         return Equation(sides, start, end, text, loose)
 
     def equations(self) -> list[Equation]:
-        """All equations, in reading order."""
+        """All equations, in reading order; "12 / 3/2" is read as whichever makes its line true."""
+        found = self.scan()
+        if self.tight and not all(e.holds() for e in found) and re.search(r"/ \S+/", self.text):
+            other = Parser(self.text, tight=False).scan()
+            if sum(not e.holds() for e in other) < sum(not e.holds() for e in found):
+                return other
+        return found
+
+    def scan(self) -> list[Equation]:
+        """One reading of the text."""
         found, i = [], 0
         while i < len(self.toks):
             tok = self.toks[i]
@@ -355,15 +383,6 @@ def _apply(op: str, a: Node, b: Node) -> Node:
 
 _LEADS = "putting together going by working from with taking into account and and and".split()
 _CHECK = re.compile(r"\b(check\w*|working back\w*|backwards|verify)\b[^.\n]*$", re.I)
-_UNITS = {
-    60: ("minute|min", "hour|second|hr"), 7: ("week", "day"), 24: ("day", "hour"),
-    12: ("dozen|year|foot|feet", "dozen|month|inch|yearly|annual"), 52: ("week", "year|annual"),
-    365: ("year", "day"), 30: ("month", "day"), 3: ("yard", "feet|foot"), 16: ("ounce", "pound"),
-    4: ("month|gallon|dollar|\\$", "week|quart|quarter"), 36: ("yard", "inch"), 10: ("dime|mm|cm|deca", "cent|mm|cm|dollar|\\$|year"),
-    100: ("cent|centi|cm|percent|%|pence|c", "dollar|meter|m|percent|%|\\$|pound"), 5: ("nickel|week", "cent|day|\\$"), 25: ("quarter", "cent|\\$|dollar"),
-    1000: ("kilo\\w*|milli\\w*|km|kg|ml|mg|ton", "\\w*meter|\\w*gram|\\w*liter|\\w*litre|ml|m|g|mg|pound|kg"), 2000: ("ton", "pound"),
-    8: ("gallon|cup|pint", "ounce|pint"), 2: ("pair|pint|quart|cup", "."), 5280: ("mile", "feet|foot"), 20: ("score", "."), 144: ("gross|feet", "."), 10000: (".", "."),
-}  # fmt: skip
 
 
 class View:
@@ -398,7 +417,25 @@ class View:
     def at(self, start: int, end: int) -> Equation | None:
         """The equation that overlaps a span."""
         hits = [e for e in self.eqs if e.start < end and start < e.end]
-        return hits[0] if hits else None
+        return max(hits, key=lambda e: min(e.end, end) - max(e.start, start), default=None)
+
+    def like(self, text: str) -> Equation | None:
+        """The equation that a certificate quotes."""
+        same = [e for e in self.eqs if e.text in text or text in e.text]
+        return max(same, key=lambda e: len(e.text), default=None)
+
+    def late(self) -> set[Fraction]:
+        """Values that are derived before any calculation uses them."""
+        used: set[Fraction] = set()
+        out: set[Fraction] = set()
+        for e in self.work:
+            used |= set(head(e).leaves())
+            out |= {v for v in both(e.sides[-1].tok) if v not in used}
+        return out
+
+    def prose_numbers(self) -> set[Fraction]:
+        """The numbers outside the calculations."""
+        return set().union(*(both(t) for t in self.nums if not self.at(t.start, t.end)))
 
     def finals(self) -> list[Fraction]:
         """Candidates for the value that it ends on, likeliest first."""
@@ -413,7 +450,7 @@ class View:
                 return [*sorted(first, reverse=True), *rest]  # type: ignore[type-var]
             nums = [v for t in view.toks[::-1] for v in both(t)]
             if nums:
-                return nums
+                return nums + [e.result for e in self.work[-1:] if e.result is not None]
         return []
 
 
@@ -507,13 +544,12 @@ class Case:
 
     def no_leftovers(self) -> None:
         """No value of the parent's that nothing in the flawed trace leads to any more."""
-        lost = self.parent.derived - self.flawed.derived - self.given
-        lost -= self.parent.operands - self.parent.results
-        claimed = {number(self.cert["claimed"])} if self.cert["kind"] == "arithmetic_error" else set()
-        lost = {v for v in lost - claimed if v > 0}
-        used = {v for e in self.flawed.eqs for v in head(e).leaves()} & lost
+        fresh = self.parent.late() - self.flawed.derived - self.given
+        if self.cert["kind"] == "arithmetic_error":
+            fresh -= {number(self.cert["claimed"])}
+        used = {v for e in self.flawed.work for v in head(e).leaves()} & fresh
         self.expect(not used, f"stale operand {_show(used)}")
-        said = self.flawed.values & lost - used
+        said = self.flawed.prose_numbers() & fresh - used
         self.expect(not said, f"stale number in prose {_show(said)}")
 
     def no_strangers(self) -> None:
@@ -553,7 +589,9 @@ def arithmetic_error(c: Case) -> None:
     false, (start, end) = c.truths(1), c.span
     claimed, expected = number(c.cert["claimed"]), number(c.cert["expected"])
     if len(false) == 1:
-        c.expect(false[0].start < end and start < false[0].end, "the span is not in the false equation")
+        c.expect(
+            false[0].start < end and start < false[0].end, "the span is not in the false equation"
+        )
         right = head(false[0]).value
         if right is not None and expected is not None:
             near = abs(right - expected) <= abs(right) / 50
@@ -563,7 +601,11 @@ def arithmetic_error(c: Case) -> None:
     if c.cert["propagation"] == "local":
         text, first = c.flawed.text, c.flawed.text.rfind("\n", 0, start) + 1
         line = text[first:end] + rest.split("\n")[0]
-        echo = text[:first] + line.replace(c.cert["after"], c.cert["before"]) + text[first + len(line) :]
+        echo = (
+            text[:first]
+            + line.replace(c.cert["after"], c.cert["before"])
+            + text[first + len(line) :]
+        )
         new = {text[:start] + c.cert["before"] + rest, echo}
         c.expect(c.parent.text in new, "local, but more was changed")
         c.expect(expected in View(rest).values, "local, but nothing contradicts it")
@@ -578,10 +620,10 @@ def arithmetic_error(c: Case) -> None:
 def wrong_operation(c: Case) -> None:
     """The parent's operands under one other operator."""
     c.truths(0)
-    was, now = Parser(c.cert["before"]).equations(), c.flawed.at(*c.span)
+    was, now = c.parent.like(c.cert["before"]), c.flawed.at(*c.span)
     c.expect(was and now, "no equation in the span")
     if was and now:
-        a, b = head(was[0]), head(now)
+        a, b = head(was), head(now)
         c.expect(sorted(a.leaves()) == sorted(b.leaves()), "operands changed")
         gone, new = Counter(a.ops()) - Counter(b.ops()), Counter(b.ops()) - Counter(a.ops())
         c.expect(gone.total() == 1 == new.total(), "not exactly one operator changed")
@@ -599,7 +641,9 @@ def missing_condition(c: Case) -> None:
     used = meant & (c.parent.operands | {Fraction(100) * v for v in c.parent.operands})
     c.expect(words and words.lower() in c.problem.lower(), "quantity is not in the problem")
     c.expect(used, f"quantity {words!r} is no operand of the parent")
-    c.expect(not meant or not (used or meant) <= c.flawed.values, f"quantity {words!r} is still there")
+    c.expect(
+        not meant or not (used or meant) <= c.flawed.values, f"quantity {words!r} is still there"
+    )
     if not re.fullmatch(r"\W*(one|two|once|a)\W*", words.lower()):
         spelt = used & readings(re.sub(r"\d[\d.,]*%?", "#", c.flawed.text))
         c.expect(not spelt or len(used) > 1, f"quantity {words!r} is still there in words")
@@ -616,33 +660,38 @@ def unit_mismatch(c: Case) -> None:
     """One factor replaced, turned round or skipped."""
     c.truths(0)
     op = c.cert["operator"]
-    was, now = Parser(c.cert["before"]).equations(), c.flawed.at(*c.span)
+    was, now = c.parent.like(c.cert["before"]), c.flawed.at(*c.span)
     c.expect(was, "before holds no equation")
     if was:
-        a = head(was[0])
-        skipped = op in ("skipped_conversion", "rate_as_total", "percent_as_amount", "total_as_rate")
-        if now and not (skipped and "=" not in c.cert["after"]):
+        a = head(was)
+        skipped = op in (
+            "skipped_conversion",
+            "rate_as_total",
+            "percent_as_amount",
+            "total_as_rate",
+        )
+        if now and not skipped:
             b = head(now)
             gone = Counter(a.leaves()) - Counter(b.leaves())
             new = Counter(b.leaves()) - Counter(a.leaves())
             turned = Counter(a.ops()) - Counter(b.ops())
             if op == "wrong_direction":
-                c.expect(turned.total() <= 1 and not gone, "wrong_direction, but more than an operator")
-            elif op in ("wrong_factor", "percent_scale", "cents_as_dollars"):
+                c.expect(
+                    turned.total() <= 1 and not gone, "wrong_direction, but more than an operator"
+                )
+            else:
                 c.expect(gone.total() == 1 == new.total(), f"{op}, but not one number replaced")
-                for v in gone:
-                    if op == "wrong_factor":
-                        units = _UNITS.get(int(v), ()) if v.denominator == 1 else ()
-                        context = (c.problem + " " + c.parent.text).lower()
-                        seen = [re.search(rf"(?<![a-z])(?:{u})(?:s|es)?(?![a-z])", context) for u in units]
-                        c.expect(seen and all(seen), f"wrong_factor: {v} converts no unit here")
-                    elif op == "percent_scale":
-                        shares = _percentages(c.problem + " " + c.parent.text)
-                        ok = v in shares or v == 100 or v * 100 in shares or 1 - v in shares
-                        c.expect(ok, f"percent_scale: {float(v):g} is no percentage")
-                    if op == "percent_scale" and v == 100:
-                        under = any(n.op == "/" and n.kids[1].value == 100 for n in a.walk())
-                        c.expect(under, "percent_scale: 100 is no divisor here")
+            for v in gone:
+                factors = {k.value for n in a.walk() if n.op in ("*", "/") for k in n.kids}
+                c.expect(v in factors, f"{op} replaces a term, not a factor")
+                made = v in c.parent.late() and v not in c.given
+                c.expect(not made, f"{op} replaces a value that an earlier step derives")
+                amount = v == 100 and v in readings(
+                    re.sub(r"[\w-]+ ?(%|percent)", "", c.problem), False
+                )
+                c.expect(
+                    op != "percent_scale" or not amount, "percent_scale replaces an amount of 100"
+                )
         elif skipped:
             kept = number(c.cert["after"]) or Fraction(0)
             parts = {n.value for n in a.walk()} | readings(c.cert["quantity"] or "")
@@ -650,16 +699,6 @@ def unit_mismatch(c: Case) -> None:
     c.no_leftovers()
     c.no_strangers()
     c.same_prose(subset=True)
-
-
-def _percentages(text: str) -> set[Fraction]:
-    out = set()
-    for m in re.finditer(r"(\d+(?:\.\d+)?) ?(?:%|percent|per cent)|\b(0?\.\d+)", text):
-        v = Fraction(m[1] or m[2])
-        out |= {v, v / 100, 1 - v / 100, 1 + v / 100, 100 - v, 100 + v}
-    for m in re.finditer(r"([\w\-]+) percent", text.lower()):
-        out |= readings(m[1])
-    return out
 
 
 def unsupported_leap(c: Case) -> None:
@@ -717,15 +756,25 @@ def certificate(c: Case, trace: dict[str, Any], gold: Fraction | None) -> None:
     c.expect(before == gold, "answer_before is not the gold answer")
     c.expect((before != after) == cert["answer_changed"], "answer_changed is not so")
     last, ends = start >= text.rfind(trace["steps"][-1]), c.flawed.finals()
-    c.expect(after in ends, f"answer_after {cert['answer_after']} but it ends on {_show(set(ends))}")
+    c.expect(
+        after in ends, f"answer_after {cert['answer_after']} but it ends on {_show(set(ends))}"
+    )
     was = c.parent.finals()
     aligned = len(was) == len(ends) and (before, after) in zip(was, ends, strict=False)
     if ends and after in ends and ends[0] != after and not aligned:
         c.expect(last and number(cert["after"]) == after, "answer_after is not the last number")
     elif last and not c.flawed.at(start, end) and re.fullmatch(r"\D{0,2}[\d,.]+%?", cert["after"]):
         tail = View(text[end:])
-        c.expect(tail.eqs or number(cert["after"]) == after, "the span in the last line is not the answer")
-    if cert["kind"] in ("wrong_operation", "missing_condition", "unit_mismatch", "premature_answer"):
+        c.expect(
+            tail.eqs or number(cert["after"]) == after,
+            "the span in the last line is not the answer",
+        )
+    if cert["kind"] in (
+        "wrong_operation",
+        "missing_condition",
+        "unit_mismatch",
+        "premature_answer",
+    ):
         c.expect(before != after, "the answer does not change")
     elif cert["kind"] == "unsupported_leap":
         c.expect(before == after, "the answer changes")
@@ -761,7 +810,9 @@ def check_group(row: dict[str, Any]) -> list[Complaint]:
     for name, trace in traces.items():
         kind, cert = trace["kind"] or trace["role"], trace["certificate"]
         parent = traces.get(trace["parent_id"] or "")
-        c = Case(row["problem"], views[parent["trace_id"] if parent else name], views[name], cert or {})
+        c = Case(
+            row["problem"], views[parent["trace_id"] if parent else name], views[name], cert or {}
+        )
         text = " ".join(trace["text"].split())
         c.expect(text not in seen, f"same text as {seen.get(text)}")
         seen[text] = name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from word_problems import BAKERY, BAKERY_TEXT, KINDS, bakery, template, traced
 
+from tests.perturb.word_problems import BAKERY, BAKERY_TEXT, KINDS, bakery, template, traced
 from tracelift_groups.groups import make_group
 from tracelift_groups.perturb.checks import certify, check_sound, recheck, unsupported
 from tracelift_groups.perturb.math.evidence import POSTCONDITIONS, Evidence, Unconfirmed
@@ -21,7 +21,9 @@ ALSO = {
 }
 
 
-def certified(kind: str, after: str, before: str = BAKERY_TEXT, problem: str = BAKERY) -> Certificate:
+def certified(
+    kind: str, after: str, before: str = BAKERY_TEXT, problem: str = BAKERY
+) -> Certificate:
     return certify(template(kind), traced(problem, before), traced(problem, after), "by hand")
 
 
@@ -82,10 +84,12 @@ def test_offsets_count_in_the_text_of_a_paragraph_too() -> None:
 @pytest.mark.parametrize(
     ("result", "rest", "severity"),
     [
-        ("83", "After the sale 83 - 50 = 33 rolls are left.\nThey fill 33 / 2 = 16.5 bags.", "minor"),
+        ("83", "After the sale 83 - 50 = 33 rolls are left.\nThey fill 33 / 2 = 16.5 bags.",
+         "minor"),
         ("74", "After the sale 74 - 50 = 24 rolls are left.\nThey fill 24 / 2 = 12 bags.",
          "moderate"),
-        ("104", "After the sale 104 - 50 = 54 rolls are left.\nThey fill 54 / 2 = 27 bags.", "severe"),
+        ("104", "After the sale 104 - 50 = 54 rolls are left.\nThey fill 54 / 2 = 27 bags.",
+         "severe"),
     ],
 )  # fmt: skip
 def test_severity_goes_by_the_change_of_the_answer(result: str, rest: str, severity: str) -> None:
@@ -184,7 +188,9 @@ def test_check_sound_refuses(twin: str, message: str) -> None:
 def test_check_sound_refuses_a_lost_quantity() -> None:
     problem, before = "8 pens, 3 more, 3 lost, 5 packs", "8 + 5 = 13.\n13 + 3 = 16.\n16 - 3 = 13."
     with pytest.raises(Unconfirmed, match="3 is not used any more"):
-        check_sound(traced(problem, before), traced(problem, "8 + 5 = 13.\n8 + 5 = 13.\n5 + 8 = 13."))
+        check_sound(
+            traced(problem, before), traced(problem, "8 + 5 = 13.\n8 + 5 = 13.\n5 + 8 = 13.")
+        )
 
 
 def test_check_sound_refuses_a_lost_operation() -> None:

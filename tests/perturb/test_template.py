@@ -1,4 +1,4 @@
-"""Templates: every shipped one loads; a new one is a file; a broken one is told by file and field."""
+"""Templates: each shipped one loads, a new one is a file, a broken one is told by its field."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from word_problems import BAKERY, BAKERY_TEXT, KINDS, template
 
+from tests.perturb.word_problems import BAKERY, BAKERY_TEXT, KINDS, template
 from tracelift_groups.assets import asset
 from tracelift_groups.errors import UserError
 from tracelift_groups.perturb.math.evidence import POSTCONDITIONS
@@ -74,7 +74,14 @@ def test_a_shipped_template_names_what_the_engine_knows(kind: str) -> None:
 def test_a_shipped_template_renders_as_a_prompt(kind: str) -> None:
     one = template(kind)
     prompt = render_prompt("perturb", template=one, problem=BAKERY, trace=BAKERY_TEXT)
-    for part in (one.title, one.definition, one.instruction, one.example.after, BAKERY, BAKERY_TEXT):
+    for part in (
+        one.title,
+        one.definition,
+        one.instruction,
+        one.example.after,
+        BAKERY,
+        BAKERY_TEXT,
+    ):
         assert part in prompt
     assert "{{" not in prompt
 

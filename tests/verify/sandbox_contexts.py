@@ -145,7 +145,9 @@ def _interpreter_for(enter_context: Callable[[], None]) -> str | None:
     probe = "import sys; sys.exit(sys.version_info < (3, 11))"
     for python in (sys.executable, "/usr/local/bin/python3", "/usr/bin/python3"):
         try:
-            done = subprocess.run([python, "-c", probe], preexec_fn=enter_context, cwd="/", check=False)
+            done = subprocess.run(
+                [python, "-c", probe], preexec_fn=enter_context, cwd="/", check=False
+            )
         except (OSError, subprocess.SubprocessError):
             continue
         if done.returncode == 0:

@@ -15,6 +15,7 @@ import time
 from sandbox_attacks import FUNCTIONS, PROGRAMS
 from sandbox_benign import PROGRAMS as BENIGN
 from sandbox_world import World
+
 from tracelift_groups.verify.code import CodeVerifier, StdioTest
 from tracelift_groups.verify.sandbox import (
     FunctionJob,

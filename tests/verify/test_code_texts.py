@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases read better on one line
 """Finding the program in a reply, and comparing outputs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases read better on one line
 """Verdicts on programs, by stdin/stdout and by asserts."""
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ _SQUARE = [StdioTest("3\n", "9\n"), StdioTest("4\n", "16\n"), StdioTest("5\n", "
         ("print(int(input()) ** 2, end='\\n' * 1000)", Verdict.PASS, 3),
     ],
 )
-def test_stdio_verdicts(code, verdict, passed):
-    with CodeVerifier(1, limits=Limits(cpu_s=0.5, memory_mib=512)) as verifier:
-        result = verifier.stdio(code, _SQUARE)
+def test_stdio_verdicts(pool, code, verdict, passed):
+    verifier = CodeVerifier(runner=pool, limits=Limits(cpu_s=0.5, memory_mib=512))
+    result = verifier.stdio(code, _SQUARE)
     assert (result.verdict, result.passed, result.total) == (verdict, passed, 3)
     assert result.valid
     assert bool(result.detail) == (verdict is not Verdict.PASS)
 
 
-def test_output_beyond_the_limit_is_never_a_pass():
-    with CodeVerifier(1, limits=Limits(output_bytes=1000)) as verifier:
-        result = verifier.stdio("print(9); print(' ' * 5000)", [StdioTest("", "9")])
-        ignored = "import os\ntry:\n  os.write(1, b'9' + b' ' * 5000)\nexcept OSError: pass"
-        again = verifier.stdio(ignored, [StdioTest("", "9")])
+def test_output_beyond_the_limit_is_never_a_pass(pool):
+    verifier = CodeVerifier(runner=pool, limits=Limits(output_bytes=1000))
+    result = verifier.stdio("print(9); print(' ' * 5000)", [StdioTest("", "9")])
+    ignored = "import os\ntry:\n  os.write(1, b'9' + b' ' * 5000)\nexcept OSError: pass"
+    again = verifier.stdio(ignored, [StdioTest("", "9")])
     assert result.verdict is Verdict.RUNTIME_ERROR
     assert again.verdict is Verdict.RUNTIME_ERROR
     assert "output" in again.detail
@@ -131,10 +132,6 @@ def test_numpy_programs_run():
 _ADD = "def add(a, b):\n    return a + b\n"
 
 
-def _judge(verifier, code, tests, **options):
-    return verifier.function(code, tests, **options)
-
-
 @pytest.mark.parametrize(
     ("code", "tests", "options", "verdict"),
     [
@@ -182,9 +179,9 @@ def _judge(verifier, code, tests, **options):
         ("def f(): return []", "for x in f():\n    assert x == 1", {}, "wrong_answer"),
     ],
 )  # fmt: skip
-def test_function_verdicts(code, tests, options, verdict):
-    with CodeVerifier(1, limits=Limits(cpu_s=0.5, memory_mib=512)) as verifier:
-        result = _judge(verifier, code, tests, **options)
+def test_function_verdicts(pool, code, tests, options, verdict):
+    verifier = CodeVerifier(runner=pool, limits=Limits(cpu_s=0.5, memory_mib=512))
+    result = verifier.function(code, tests, **options)
     assert str(result.verdict) == verdict, result.detail
 
 

@@ -64,10 +64,12 @@ _HASHABLE = st.recursive(
 )
 _VALUES = st.recursive(
     _HASHABLE,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(_HASHABLE, inner, max_size=3)
-    | st.sets(_HASHABLE, max_size=3)
-    | st.tuples(inner, inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(_HASHABLE, inner, max_size=3)
+        | st.sets(_HASHABLE, max_size=3)
+        | st.tuples(inner, inner)
+    ),
     max_leaves=12,
 )
 

@@ -132,7 +132,9 @@ def test_clone3_looks_unimplemented_so_that_libc_uses_clone(machine):
 
 @_MACHINES
 @pytest.mark.parametrize(("name", "position"), [("kill", 1), ("tgkill", 2)])
-def test_signals_go_to_the_process_itself_and_do_not_look_like_the_machines(machine, name, position):
+def test_signals_go_to_the_process_itself_and_do_not_look_like_the_machines(
+    machine, name, position
+):
     def call(pid, number):
         arguments = [pid, pid, pid]
         arguments[position] = number

@@ -170,7 +170,8 @@ def test_code_with_lone_surrogates_is_not_an_infrastructure_failure(pool):
 def test_nothing_survives_a_run(pool):
     zygotes = pool.pids()
     before = _below(zygotes)
-    code = "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()"
+    code = "import threading, time; threading.Thread(target=time.sleep, args=(9,), daemon=True)"
+    code += ".start()"
     pool.run(ProgramJob(code))
     assert _below(zygotes) <= before
 
@@ -303,7 +304,7 @@ def test_a_program_killed_from_outside_is_infra():
 
         killer = threading.Thread(target=kill_children)
         killer.start()
-        with pytest.raises(InfraError, match="outside|self-test"):
+        with pytest.raises(InfraError, match=r"outside|self-test"):
             pool.run(ProgramJob("import time; time.sleep(5)"))
         killed += [0] * 3
         killer.join()
@@ -348,7 +349,9 @@ def test_everything_ends_when_the_toolkit_is_killed(namespaces):
     toolkit.kill()
     toolkit.wait()
     toolkit.stdout.close()
-    _wait_until(lambda: not any(Path(f"/proc/{pid}/exe").is_symlink() and _alive(pid) for pid in family))
+    _wait_until(
+        lambda: not any(Path(f"/proc/{pid}/exe").is_symlink() and _alive(pid) for pid in family)
+    )
 
 
 def _alive(pid):

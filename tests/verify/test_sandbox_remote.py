@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases read better on one line
 """The remote pool against a small server that speaks SandboxFusion's protocol."""
 
 from __future__ import annotations
@@ -56,7 +57,12 @@ def _run(body):
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            result = {"status": "TimeLimitExceeded", "return_code": None, "stdout": "", "stderr": ""}
+            result = {
+                "status": "TimeLimitExceeded",
+                "return_code": None,
+                "stdout": "",
+                "stderr": "",
+            }
             return {"status": "Failed", "message": "", "run_result": result}
     result = {
         "status": "Finished",
@@ -82,7 +88,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def verifier(server):
-    return CodeVerifier(runner=RemotePool(server.url), limits=Limits(cpu_s=1, memory_mib=300))
+    return CodeVerifier(runner=RemotePool(server.url), limits=Limits(cpu_s=0.4, memory_mib=300))
 
 
 _TESTS = [StdioTest("3\n", "9"), StdioTest("4\n", "16")]
@@ -112,7 +118,7 @@ def test_the_request_is_the_protocols_and_holds_no_expected_value(server, verifi
         "code": "print(1)",
         "language": "python",
         "stdin": "x",
-        "run_timeout": 3.0,
+        "run_timeout": pytest.approx(1.2),
         "memory_limit_MB": 300,
         "files": {},
     }
@@ -180,7 +186,9 @@ def test_the_servers_own_failures_are_retried_then_invalid(server, verifier, fai
     assert result.verdict is Verdict.SANDBOX_ERROR
     assert not result.valid
     server.failures = [failure] * 3
-    assert verifier.function("def f(): return 1", "assert f() == 1").verdict is Verdict.SANDBOX_ERROR
+    assert (
+        verifier.function("def f(): return 1", "assert f() == 1").verdict is Verdict.SANDBOX_ERROR
+    )
 
 
 @pytest.mark.parametrize(

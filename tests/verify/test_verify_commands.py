@@ -140,9 +140,7 @@ def test_no_output_is_left_when_programs_cannot_be_isolated(tmp_path, monkeypatc
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text(json.dumps(_FUNCTION))
     with pytest.raises(SandboxUnavailableError, match="Linux only"):
-        CliRunner().invoke(
-            verify.command, [str(source), "-o", str(target)], catch_exceptions=False
-        )
+        CliRunner().invoke(verify.command, [str(source), "-o", str(target)], catch_exceptions=False)
     assert list(tmp_path.iterdir()) == [source]
 
 

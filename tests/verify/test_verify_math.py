@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases read better on one line
 """Verdicts on mathematical answers."""
 
 from __future__ import annotations

@@ -34,9 +34,27 @@ def _print_flaw(console: Console, trace: Trace, parent: Trace) -> None:
         answer = f"answer {cert.answer_before} -> {cert.answer_after}"
         title.append(f"  {cert.operator}, {cert.severity}, step {cert.step}, {answer}", style="dim")
     console.print(title)
-    console.print(word_diff(parent.text, trace.text))
+    if console.color_system is None:
+        console.print(Text(plain_diff(parent.text, trace.text)))
+    else:
+        console.print(word_diff(parent.text, trace.text))
     labels = "  ".join(f"{name} {label}" for name, label in trace.rubric.labels.items())
     console.print(Text(f"{labels}  total {trace.rubric.total:.2f}", style="dim"))
+
+
+def plain_diff(before: str, after: str) -> str:
+    """Return the same for a file or a pipe: ``[-gone-]`` and ``{+new+}``."""
+    marks = {"": "{}", _REMOVED: "[-{}-]", _ADDED: "{{+{}+}}"}
+    return "".join(_marked(marks[style], piece) for style, piece in word_changes(before, after))
+
+
+def _marked(mark: str, piece: str) -> str:
+    """Put the marks around the words, not around the spaces beside them."""
+    words = piece.strip()
+    if not words:
+        return piece
+    head, _, tail = piece.partition(words)
+    return f"{head}{mark.format(words)}{tail}"
 
 
 def word_diff(before: str, after: str) -> Text:

@@ -13,6 +13,7 @@ _STATED = re.compile(
     r"\banswer[ \t]*(?:\*\*)?[ \t]*(?:is|:|=)[ \t]*:?[ \t]*(?:\*\*)?[ \t]*([^\n]+)", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"(?<![0-9])\.(?=\s|$)|(?<=[0-9])\.(?=\s+[A-Z]|\s*$)|[!?](?=\s|$)")
+_SIMPLE_BOX = re.compile(r"\\boxed\{([^{}\\]*)\}")
 _MAX_BARE_LENGTH = 100
 _MAX_BOXES = 32
 _STARTS_NUMBER = frozenset("-+.$0123456789\u2212")
@@ -54,8 +55,11 @@ def boxed(text: str) -> list[str]:
     More than 32 boxes count as one that is unfinished: no reply needs them, and reading them all
     would cost the square of their number.
     """
-    if text.count("\\boxed") > _MAX_BOXES:
+    boxes = text.count("\\boxed")
+    if boxes > _MAX_BOXES:
         return [""]
+    if boxes == 1 and (simple := _SIMPLE_BOX.search(text)):
+        return [simple[1].strip()]
     found, position = [], text.find("\\boxed")
     while position >= 0:
         opening = position + len("\\boxed")

@@ -1,6 +1,6 @@
 """Numeric answers a second: ours against math-verify, on the same pairs in one run.
 
-    python tests/benchmarks/sandbox/bench_math.py [--pairs 20000]
+python tests/benchmarks/sandbox/bench_math.py [--pairs 20000]
 """
 
 from __future__ import annotations

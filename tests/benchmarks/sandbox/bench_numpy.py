@@ -1,6 +1,6 @@
 """A numpy program: numpy loaded beforehand against a fresh interpreter, interleaved.
 
-    python tests/benchmarks/sandbox/bench_numpy.py [--runs 60]
+python tests/benchmarks/sandbox/bench_numpy.py [--runs 60]
 """
 
 from __future__ import annotations

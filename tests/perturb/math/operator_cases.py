@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from word_problems import BAKERY, BAKERY_TEXT
+from tests.perturb.word_problems import BAKERY, BAKERY_TEXT
 
 
 class Case(NamedTuple):

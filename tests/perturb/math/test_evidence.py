@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from word_problems import BAKERY, BAKERY_TEXT, traced
 
+from tests.perturb.word_problems import BAKERY, BAKERY_TEXT, traced
 from tracelift_groups.perturb.math.evidence import POSTCONDITIONS, Evidence, Pair, Unconfirmed
 from tracelift_groups.perturb.math.evidence.pair import difference, masked
 from tracelift_groups.perturb.template import load_templates
@@ -303,7 +303,8 @@ def test_an_intermediate_value_that_is_presented(
         (BAKERY_TEXT, "They fill some bags.", "the trace ends on no value"),
         (BAKERY_TEXT, f"{TRAYS}\nThey fill 50 bags.",
          "the closing value is no result of the steps before it"),
-        (BAKERY_TEXT, f"{SALE}\nThey fill 34 bags.", "the equations are not the parent's first ones"),
+        (BAKERY_TEXT, f"{SALE}\nThey fill 34 bags.",
+         "the equations are not the parent's first ones"),
         ("5 * 3 = 15.\n15 + 2 + 4 = 21.", "5 * 2 = 10.\n10 + 2 = 12.",
          "another equation than the last differs"),
         ("5 * 3 = 15.\n15 + 2 = 17.", "5 * 3 = 15.\n15 - 2 = 13.",
@@ -382,7 +383,8 @@ def test_a_unit_that_is_confused(
          "no conversion, percentage or rate was skipped"),
         (RUN, RUN_TEXT, "Max runs 3 minutes.", "more than one equation came or went"),
         # no rate: 6 rows of 8
-        ("6 rows of 8", "There are 6 * 8 = 48.\nTwice 48 * 2 = 96.", "There are 8.\nTwice 8 * 2 = 16.",
+        ("6 rows of 8", "There are 6 * 8 = 48.\nTwice 48 * 2 = 96.",
+         "There are 8.\nTwice 8 * 2 = 16.",
          "no conversion, percentage or rate was skipped"),
     ],
 )  # fmt: skip

@@ -187,6 +187,7 @@ def quantities(problem: str) -> set[tuple[Fraction, str]]:
         ("half as many", {(F(1, 2), "half"), (F(2), "half")}),
         ("twice a dozen", {(F(2), "twice"), (F(12), "dozen")}),
         ("Twenty-five men", {(F(20), "Twenty"), (F(5), "five"), (F(25), "Twenty-five")}),
+        ("twenty, five", {(F(20), "twenty"), (F(5), "five")}),
         ("two hundred men", {(F(2), "two"), (F(100), "hundred"), (F(200), "two hundred")}),
         ("both someone", {(F(2), "both")}),
         ("nothing", set()),

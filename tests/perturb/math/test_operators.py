@@ -5,9 +5,9 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from operator_cases import FLAWS, IDLE
-from word_problems import SEEDS, bakery, drafts, template, traced
 
+from tests.perturb.math.operator_cases import FLAWS, IDLE
+from tests.perturb.word_problems import SEEDS, bakery, drafts, template, traced
 from tracelift_groups.perturb.checks import certify
 from tracelift_groups.perturb.math.operators import OPERATORS
 from tracelift_groups.perturb.math.trace import Problem, parse_trace

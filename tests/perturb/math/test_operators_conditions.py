@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from word_problems import drafts, traced
+
+from tests.perturb.word_problems import drafts, traced
 
 
 def test_a_term_goes_with_its_unit_and_sign() -> None:
@@ -34,7 +35,9 @@ def test_a_derived_term_is_no_condition() -> None:
 
 
 def test_going_on_with_the_value_before_it_was_adjusted() -> None:
-    trace = traced("He has 20 pens, buys 4 and sells them at $2.", "20 + 4 = 24 pens.\n24 * 2 = $48.")
+    trace = traced(
+        "He has 20 pens, buys 4 and sells them at $2.", "20 + 4 = 24 pens.\n24 * 2 = $48."
+    )
     assert drafts("use_unadjusted", trace) == {
         "20 pens.\n20 * 2 = $40.",
         "4 pens.\n4 * 2 = $8.",
@@ -82,9 +85,8 @@ With the new ones they are 12 * 2 = 24 pens.
 The blue ones are 5 * 6 = 30 pens.
 In all there are 30 + 24 + 7 = 61 pens.""",
     )
-    assert (
-        "The blue ones are 5 * 6 = 30 pens.\nIn all there are 30 + 7 = 37 pens."
-        in drafts("drop_branch", trace)
+    assert "The blue ones are 5 * 6 = 30 pens.\nIn all there are 30 + 7 = 37 pens." in drafts(
+        "drop_branch", trace
     )
 
 
@@ -100,3 +102,21 @@ In all there are 30 + 24 + 7 = 61 pens.""",
 )
 def test_a_branch_stays_where_it_cannot_be_cut_off(text: str) -> None:
     assert drafts("drop_branch", traced("3, 4 and 5", text)) == set()
+
+
+def test_a_branch_that_is_most_of_the_solution_stays() -> None:
+    start = "3 * 4 = 12.\n12 * 5 = 60.\n60 + 7 = 67.\n"
+    short = traced("3, 4, 5, 7 and 9", f"{start}67 + 9 = 76.")
+    assert "9." in drafts("drop_branch", short)
+    more = "67 - 8 = 59.\n59 * 6 = 354.\n354 + 11 = 365.\n365 + 9 = 374."
+    long = traced("3, 4, 5, 7, 8, 6, 11 and 9", f"{start}{more}")
+    assert "9." not in drafts("drop_branch", long)
+
+
+def test_a_line_that_speaks_of_the_quantity_in_words_goes_along() -> None:
+    trace = traced(
+        "He has 20 pens and loses 4. A pen is $3.",
+        "He loses four pens.\nHe keeps 20 - 4 = 16 pens.\nThey cost 16 * 3 = $48.",
+    )
+    assert "He keeps 20 pens.\nThey cost 20 * 3 = $60." in drafts("use_unadjusted", trace)
+    assert drafts("drop_step", trace) == {"They cost 20 * 3 = $60."}

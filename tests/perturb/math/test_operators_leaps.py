@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from word_problems import bakery, drafts, traced
+from tests.perturb.word_problems import bakery, drafts, traced
 
 TRAYS, SALE, BAGS = bakery().steps
 

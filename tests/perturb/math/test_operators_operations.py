@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from word_problems import drafts, traced
 
+from tests.perturb.word_problems import drafts, traced
 from tracelift_groups.perturb.math.operators import OPERATORS
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from word_problems import drafts, traced
 
+from tests.perturb.word_problems import drafts, traced
 from tracelift_groups.perturb.math.conversions import CONFUSED_FACTORS, is_factor
 
 
@@ -25,6 +25,11 @@ def test_a_factor_that_the_problem_states_as_a_number_is_no_conversion() -> None
     trace = traced("60 minutes are an hour; he runs 3 hours.", "He runs 3 * 60 = 180 minutes.")
     assert drafts("wrong_factor", trace) == set()
     assert drafts("skipped_conversion", trace) == set()
+
+
+def test_a_term_is_no_conversion() -> None:
+    trace = traced("He runs for 3 hours and an hour more.", "He runs 180 + 60 = 240 minutes.")
+    assert drafts("wrong_factor", trace) == drafts("skipped_conversion", trace) == set()
 
 
 def test_a_factor_counts_only_where_its_units_are_spoken_of() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from word_problems import bakery, traced
 
+from tests.perturb.word_problems import bakery, traced
 from tracelift_groups.perturb.math.rewrite import (
     Replacement,
     apply,

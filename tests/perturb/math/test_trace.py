@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from word_problems import BAKERY, bakery, traced
 
+from tests.perturb.word_problems import BAKERY, bakery, traced
 from tracelift_groups.perturb.math.trace import (
     CHECK,
     MathTrace,
@@ -25,7 +25,7 @@ F = Fraction
         ("He has 3. She has 4.\nTogether 7.", ("He has 3. She has 4.", "Together 7.")),
         ("He has 3 cats. She has 4. Together they have 7.",
          ("He has 3 cats.", "She has 4.", "Together they have 7.")),
-        ("Mr. Smith has 3.5 cats. Mrs. Smith has none!", 
+        ("Mr. Smith has 3.5 cats. Mrs. Smith has none!",
          ("Mr. Smith has 3.5 cats.", "Mrs. Smith has none!")),
         ("Is it 3? Yes. (It is.) \"So\" it is.",
          ("Is it 3?", "Yes.", "(It is.) \"So\" it is.")),
@@ -112,7 +112,9 @@ def test_equal_results_that_are_both_used_up_are_unsure() -> None:
 
 
 def test_a_result_that_might_be_a_conversion_factor_is_unsure() -> None:
-    trace = traced("20 men, 3 rooms, 5", "20 * 3 = 60 men.\nIn 5 hours that is 5 * 60 = 300 minutes.")
+    trace = traced(
+        "20 men, 3 rooms, 5", "20 * 3 = 60 men.\nIn 5 hours that is 5 * 60 = 300 minutes."
+    )
     assert sources(trace, 1)[2] == "60 unsure"
     assert trace.uncertain(trace.nodes[0])
 

@@ -6,8 +6,8 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from word_problems import BAKERY, BAKERY_TEXT, bakery, traced
 
+from tests.perturb.word_problems import BAKERY, BAKERY_TEXT, bakery, traced
 from tracelift_groups.perturb.checks import check_sound
 from tracelift_groups.perturb.math import twins
 from tracelift_groups.perturb.math.engine import make_twins
@@ -15,8 +15,7 @@ from tracelift_groups.perturb.math.trace import MathTrace
 from tracelift_groups.perturb.math.twins import Move
 
 MOVES: dict[str, Move] = {
-    move.__name__: move
-    for move in (*twins.SHORTER, *twins.SHORTEST, *twins.LONGER, *twins.NEUTRAL)
+    move.__name__: move for move in (*twins.SHORTER, *twins.SHORTEST, *twins.LONGER, *twins.NEUTRAL)
 }
 TRAYS, SALE, BAGS = BAKERY_TEXT.split("\n")
 
@@ -28,9 +27,7 @@ class Case(NamedTuple):
 
 
 MADE = {
-    "inline_step": Case(
-        BAKERY, BAKERY_TEXT, f"{TRAYS}\nThey fill (84 - 50) / 2 = 17 bags."
-    ),
+    "inline_step": Case(BAKERY, BAKERY_TEXT, f"{TRAYS}\nThey fill (84 - 50) / 2 = 17 bags."),
     "inline_all": Case(BAKERY, BAKERY_TEXT, "They fill ((6 * 14) - 50) / 2 = 17 bags."),
     "bare_working": Case(BAKERY, BAKERY_TEXT, f"6 * 14 = 84 rolls.\n{SALE}\n{BAGS}"),
     "drop_filler": Case(
@@ -202,7 +199,9 @@ def test_a_step_is_worked_backwards(step: str, check: str) -> None:
     }
 
 
-@pytest.mark.parametrize("step", ["10 / 3 = 3.33", "50 * 20% = 10", "3 * $4 = $12", "2 + 3 + 4 = 9"])
+@pytest.mark.parametrize(
+    "step", ["10 / 3 = 3.33", "50 * 20% = 10", "3 * $4 = $12", "2 + 3 + 4 = 9"]
+)
 def test_what_does_not_work_backwards_exactly_is_not_checked(step: str) -> None:
     text = f"It is {step}.\nIn the end 100 - 1 = 99."
     assert made(MOVES["verify_steps"], traced("20% of some", text)) == {None}
@@ -235,7 +234,10 @@ def test_openings_are_added_by_the_place_of_the_step_and_names_keep_their_capita
     texts = {text for text in made(MOVES["openings"], trace, 200) if text}
     steps = [set(column) for column in zip(*(text.split("\n") for text in texts), strict=True)]
     the = "he trays hold 6 * 14 = 84."
-    assert steps[0] == {f"T{the}", *(f"{o}, t{the}" for o in ("First", "To start", "To begin with"))}
+    assert steps[0] == {
+        f"T{the}",
+        *(f"{o}, t{the}" for o in ("First", "To start", "To begin with")),
+    }
     sells = "Tom sells 84 - 50 = 34."
     assert steps[1] == {
         sells, *(f"{o}{sells}" for o in ("Then ", "Next, ", "After that, ", "Now "))
@@ -289,3 +291,19 @@ def test_the_same_generator_gives_the_same_twins() -> None:
     one, two, other = (make_twins(bakery(), Random(seed)) for seed in (1, 1, 2))
     assert [twin.trace.text for twin in one] == [twin.trace.text for twin in two]
     assert [twin.trace.text for twin in one] != [twin.trace.text for twin in other]
+
+
+def test_units_stay_behind_where_working_goes_into_brackets() -> None:
+    trace = traced("6 trays of 14, 50", "It is 6 trays * 14 rolls = 84 rolls.\nSo 84 - 50 = 34.")
+    assert made(MOVES["inline_step"], trace) == {"So (6 * 14) - 50 = 34."}
+
+
+def test_a_check_is_not_swapped_with_its_neighbours() -> None:
+    text = "Red are 3 * 4 = 12.\nCheck: 30 / 6 = 5.\nBlue are 5 * 6 = 30.\nAll are 12 + 30 = 42."
+    assert made(MOVES["swap_steps"], traced("3, 4, 5, 6", text)) == {None}
+
+
+@pytest.mark.parametrize("name", ["working_first", "name_numbers"])
+def test_a_line_whose_working_is_in_its_second_sentence_stays(name: str) -> None:
+    trace = traced("6 trays of 14", f"He has some trays. {TRAYS}\nThat is all.")
+    assert made(MOVES[name], trace) == {None}

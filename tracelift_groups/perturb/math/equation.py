@@ -102,6 +102,15 @@ def operations(equation: Equation) -> list[Binary]:
     return found
 
 
+def multiplies(equation: Equation, start: int) -> bool:
+    """Whether the number that starts at an offset is a factor or divisor, not a term."""
+    return any(
+        operation.op in "*/"
+        and any(isinstance(s, Leaf) and s.start == start for s in (operation.left, operation.right))
+        for operation in operations(equation)
+    )
+
+
 @lru_cache(maxsize=4096)  # the traces of a group share most of their steps
 def read_equations(step: str) -> tuple[Equation, ...]:
     """Return the equations of one step, left to right.

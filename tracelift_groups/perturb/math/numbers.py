@@ -156,7 +156,8 @@ def _decimal(value: Fraction, places: int) -> str:
     return f"{'-' if scaled < 0 else ''}{whole}{'.' if places else ''}{decimals}"
 
 
-def read_quantities(problem: str) -> list[Quantity]:
+@lru_cache(maxsize=4096)
+def read_quantities(problem: str) -> tuple[Quantity, ...]:
     """Return the quantities that a problem states, in digits or in words.
 
     "20%" counts as 20 and as 0.2; "1/2" as 1, 2 and 0.5; "three quarters" as 3, 0.25 and 0.75;
@@ -174,7 +175,7 @@ def read_quantities(problem: str) -> list[Quantity]:
             text = problem[one.start : two.end]
             found.append(Quantity(one.value / two.value, text, one.start, two.end))
     found += _in_words(problem)
-    return sorted(found, key=lambda q: (q.start, q.end, q.value))
+    return tuple(sorted(found, key=lambda q: (q.start, q.end, q.value)))
 
 
 def _in_words(problem: str) -> list[Quantity]:

@@ -183,7 +183,7 @@ def _spelled_out(trace: MathTrace, node: Node) -> bool:
 _REASON = re.compile(r",?\s*\b(?:because|since|as)\s*$", re.IGNORECASE)
 _SO = re.compile(r",\s+so\s+")
 _CONSEQUENCE = re.compile(
-    r"(?:^|[\s,;])(?:so|thus|hence|therefore|then|and so|or)[,:]?\s*$", re.IGNORECASE
+    r"(?:^|[\s,;])(?:so|thus|hence|therefore|then|and so)[,:]?\s*$", re.IGNORECASE
 )
 # Behind these the sentence needs the working: "by multiplying 50 * .2".
 _NEEDS_WORKING = re.compile(

@@ -222,7 +222,7 @@ class Problem:
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         """Quantities in digits and in words."""
-        return tuple(read_quantities(self.text))
+        return read_quantities(self.text)
 
     @cached_property
     def values(self) -> frozenset[Fraction]:

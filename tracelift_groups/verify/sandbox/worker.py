@@ -40,12 +40,12 @@ def _split(text: str) -> tuple[str, ...]:
 
 HOT_MODULES = _split(
     """array atexit bisect collections contextlib copy datetime decimal fractions functools heapq
-    io itertools json math operator random re string time traceback types typing"""
+    io itertools json math operator re string time traceback types typing"""
 )
 """Preloaded in every zygote: what programs import most. Each costs every fork page faults;
-threading alone 105 of them (0.5 ms), for what it does after a fork, so it is not among them."""
+threading 105 of them (0.5 ms) and random 38 for what they do after a fork, so neither is here."""
 
-_NUMPY_PARTS = ("random", "linalg", "fft", "ma")
+_NUMPY_PARTS = ("random", "linalg", "fft")
 _START_TIMEOUT_S = 60.0
 _ANSWER_GRACE_S = 10.0
 _STDERR_TAIL_BYTES = 4096

@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tracelift_groups.perturb.math.conversions import CONFUSED_FACTORS, is_factor
+from tracelift_groups.perturb.math.equation import multiplies
 from tracelift_groups.perturb.math.evidence.equations import Place, changed_place, whole_equation
 from tracelift_groups.perturb.math.evidence.omissions import quantity_words
 from tracelift_groups.perturb.math.evidence.pair import (
@@ -48,6 +49,10 @@ def is_conversion(trace: MathTrace, mention: Mention) -> bool:
     """Whether an operand is a conversion factor that the problem does not state as a number."""
     value = mention.number.value
     if mention.source.kind == "step" or mention.number.money or mention.number.percent:
+        return False
+    if mention.equation is None:
+        return False
+    if not multiplies(trace.nodes[mention.equation].equation, mention.number.start):
         return False
     if any(q.value == value and _DIGIT.search(q.text) for q in trace.problem.quantities):
         return False

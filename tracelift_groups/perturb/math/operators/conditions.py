@@ -9,6 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from tracelift_groups.perturb.math.expression import Binary, Bracket, Leaf, Node, extent
+from tracelift_groups.perturb.math.numbers import read_quantities
 from tracelift_groups.perturb.math.rewrite import (
     Draft,
     Replacement,
@@ -27,6 +28,10 @@ _LEADING_CLAUSE = re.compile(
     r"^(?:(?:Since|If|As|Because|When|With|After|Given|At|In|For)\b[^,]*,\s*(?:so\s+|then\s+)?"
     r"|[^,;:.]*,?\s+so\s+(?!far\b|much\b|many\b))"
 )
+
+
+# Whoever leaves out more than this has another solution, not one condition less.
+_LONGEST_BRANCH = 5
 
 
 def drop_term(trace: MathTrace, rng: Random) -> Iterator[Draft]:
@@ -125,7 +130,9 @@ def drop_branch(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     rng.shuffle(branches)
     for step, users in branches:
         gone = [step, *(trace.nodes[index] for index in trace.serving(step))]
-        if len(users) != 1 or not all(trace.alone(node) for node in gone):
+        if len(users) != 1 or len(gone) > _LONGEST_BRANCH:
+            continue
+        if not all(trace.alone(node) for node in gone):
             continue
         lines = {node.step for node in gone}
         overlooked = [
@@ -196,28 +203,36 @@ def _silence(
     """
     cuts: list[Replacement] = []
     lines: list[int] = []
+    own = trace.steps[step.step]
+    for place, end in _spoken(trace, step, gone):
+        if place != step.step:
+            if any(node.step == place for node in trace.nodes):
+                return None
+            lines.append(place)
+        elif not dropped:
+            clause = _LEADING_CLAUSE.match(own)
+            results = [m for m in trace.mentions if m.step == place and m.equation is None]
+            if not clause or not end <= clause.end() <= step.equation.start:
+                return None
+            if any(
+                m.source.equation == step.index and m.number.end <= clause.end() for m in results
+            ):
+                return None
+            cuts = [Replacement(place, 0, clause.end(), "")]
+    return _Silenced(cuts, lines)
+
+
+def _spoken(trace: MathTrace, step: Step, gone: Mention) -> Iterator[tuple[int, int]]:
+    """Steps that speak of the quantity outside its equation, and where each mention ends."""
     for mention in trace.mentions:
         if gone.number.value not in (mention.number.value, mention.value):
             continue
-        if mention.equation == step.index or (dropped and mention.step == step.step):
-            continue
-        if mention.equation is not None:
-            return None
-        if mention.step != step.step:
-            if any(node.step == mention.step for node in trace.nodes):
-                return None
-            lines.append(mention.step)
-            continue
-        clause = _LEADING_CLAUSE.match(trace.steps[step.step])
-        if not clause or not mention.number.end <= clause.end() <= step.equation.start:
-            return None
-        if any(
-            m.source.equation == step.index and m.step == step.step and m.number.end <= clause.end()
-            for m in trace.mentions
-        ):
-            return None
-        cuts = [Replacement(step.step, 0, clause.end(), "")]
-    return _Silenced(cuts, lines)
+        if mention.equation != step.index:
+            yield mention.step, mention.number.end
+    for place, text in enumerate(trace.steps):
+        for quantity in read_quantities(text):
+            if quantity.text.isalpha() and quantity.value in (gone.number.value, gone.value):
+                yield place, quantity.end
 
 
 def _adjustments(trace: MathTrace, rng: Random) -> list[tuple[Step, Mention, Mention]]:

@@ -23,13 +23,15 @@ def digit_slip(trace: MathTrace, rng: Random) -> Iterator[Draft]:
 
     def slips(step: Step, rng: Random) -> list[Fraction]:
         places = decimals_of(step.value, 4) or 0
-        digits = len(str(int(step.value * 10**places)))
-        found = [
-            step.value + Fraction(sign * off * 10**place, 10**places)
+        written = int(step.value * 10**places)
+        digits = len(str(written))
+        slipped = [
+            written + sign * off * 10**place
             for place in range(min(digits, 3))
             for off in (1, 2)
             for sign in (1, -1)
         ]
+        found = [Fraction(n, 10**places) for n in slipped if n > 0 and len(str(n)) == digits]
         return sorted(found, key=lambda _: rng.random())
 
     return _drafts("digit_slip", trace, rng, slips)

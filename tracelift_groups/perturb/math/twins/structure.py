@@ -14,7 +14,7 @@ from tracelift_groups.perturb.math.rewrite import Replacement, apply
 from tracelift_groups.perturb.math.sentences import (
     OPENING,
 )
-from tracelift_groups.perturb.math.trace import MathTrace
+from tracelift_groups.perturb.math.trace import CHECK, MathTrace
 
 _SENTENCE = re.compile(r"[^.?!]+(?:\.\d[^.?!]*)*[.?!]")
 _LONGEST_EXPRESSION = 6
@@ -92,10 +92,19 @@ def inline_step(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
     node, use = rng.choice(choices)
     if {node.step, use.step} & trace.opaque or not isinstance(node.equation.lhs, Binary):
         return None
-    start, end, _ = extent(node.equation.lhs)
-    working = trace.steps[node.step][start:end]
+    working = _without_units(trace.steps[node.step], node.equation.lhs)
     edit = Replacement(use.step, use.number.start, use.number.end, f"({working})")
     return apply(trace, [edit], drop=[node.step])
+
+
+def _without_units(step: str, tree: Tree) -> str:
+    """An expression's text with the words behind its numbers left out."""
+    start, end, _ = extent(tree)
+    text = step[start:end]
+    for leaf in reversed(list(leaves(tree))):
+        if leaf.unit_end < end:
+            text = text[: leaf.end - start] + text[leaf.unit_end - start :]
+    return text
 
 
 def inline_all(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
@@ -123,6 +132,8 @@ def swap_steps(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
             for m in trace.mentions
         )  # fmt: skip
         if feeds or {at, at + 1} & trace.opaque or _REFERS_BACK.search(two):
+            continue
+        if any(CHECK.match(step) for step in (one, two)):
             continue
         if not OPENING.match(two) and not OPENING.match(one):
             choices.append(at)

@@ -17,6 +17,8 @@ from tracelift_groups.perturb.math.sentences import (
 )
 from tracelift_groups.perturb.math.trace import MathTrace, Node
 
+# Of a line of several sentences only the first could be put another way; the working is not there.
+_SENTENCE_BEFORE = re.compile(r"[.!?]\s")
 _BECAUSE = re.compile(r"^(?P<claim>.+?),?\s+because\s+$")
 
 
@@ -41,7 +43,11 @@ def working_first(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
     steps = list(trace.steps)
     in_words = rng.random() < 0.7
     for node in trace.derivations:
-        edits = assert_value(trace, node, node.value) if rng.random() < 0.7 else None
+        if rng.random() < 0.3 or _SENTENCE_BEFORE.search(
+            trace.steps[node.step][: node.equation.start]
+        ):
+            continue
+        edits = assert_value(trace, node, node.value)
         working = _working(trace, node, rng, in_words=in_words) if edits else None
         if edits is None or working is None:
             continue
@@ -91,7 +97,8 @@ def name_numbers(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
             trace.steps[node.step][m.number.start : m.number.end] for m in trace.operands(node)
         ]
         sentence = without_opening(trace.steps[node.step])
-        wordy = node.equation.start > 12 and sentence[:1].isalpha()
+        before = trace.steps[node.step][: node.equation.start]
+        wordy = len(before) > 12 and sentence[:1].isalpha() and not _SENTENCE_BEFORE.search(before)
         if wordy and 2 <= len(set(operands)) == len(operands) <= 4:
             steps[node.step] = naming(operands, sentence, rng)
     return if_changed(trace, tuple(steps))

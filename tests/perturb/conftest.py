@@ -1,1 +1,0 @@
-"""Puts this folder on the path, so that tests below it share ``word_problems``."""
