@@ -124,7 +124,7 @@ def group() -> dict[str, Any]:
                 quantity="50",
             ),
             _flaw("unsupported_leap", "unsupported_leap", leap, "34", "84 - 50 = 34"),
-            _flaw("premature_answer", "premature_answer", early, "34 rolls.", "34 + 11 = 45 rolls."),
+            _flaw("premature_answer", "premature_answer", early, "34 rolls.", "34 + 11 = 45"),
         ],
     }  # fmt: skip
 
@@ -173,8 +173,9 @@ def test_a_second_false_equation_is_noticed(group: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["s1", "wrong_operation", "missing_condition", "unsupported_leap"])
 def test_a_false_equation_is_noticed_where_none_belongs(group: dict[str, Any], name: str) -> None:
-    _retold(_of(group, name), "84", "86")
-    assert "1 false equations, not 0" in _found(group, name)
+    trace = _of(group, name)
+    trace |= {"text": trace["text"] + "\nTo check: 8 - 5 = 2.", "steps": [*trace["steps"], ""]}
+    assert "1 false equations, not 0: 8 - 5 = 2" in _found(group, name)
 
 
 def test_an_error_that_is_none_is_noticed(group: dict[str, Any]) -> None:

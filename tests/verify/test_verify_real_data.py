@@ -53,11 +53,10 @@ def test_humaneval_references(real_rows, patient):
     "body",
     [
         "    pass\n",
-        "    return None\n",
         "    return True\n",
-        "    return 0\n",
-        "    return []\n",
-        "    return ''\n",
+        pytest.param("    return 0\n", marks=pytest.mark.slow),
+        pytest.param("    return []\n", marks=pytest.mark.slow),
+        pytest.param("    return ''\n", marks=pytest.mark.slow),
     ],
 )
 def test_no_emptied_humaneval_program_passes(real_rows, patient, body):

@@ -267,6 +267,9 @@ def test_a_derivation_that_is_missing(after: str, evidence: Shown) -> None:
         # another step derives it, too
         ("6 * 14, 50, 2, 42", f"{TRAYS}\nOr 42 * 2 = 84.\n{SALE}", f"Or 42 * 2 = 84.\n{SALE}",
          "no later step uses the result of a derivation that is gone"),
+        # or derives it afterwards
+        ("6 * 14, 50, 2, 42", f"{TRAYS}\n{SALE}\nOr 42 * 2 = 84.", f"{SALE}\nOr 42 * 2 = 84.",
+         "no later step uses the result of a derivation that is gone"),
         # it is worked backwards
         (BAKERY, f"{TRAYS}\nCheck: 84 / 14 = 6.\n{SALE}", f"Check: 84 / 14 = 6.\n{SALE}",
          "no later step uses the result of a derivation that is gone"),

@@ -43,7 +43,7 @@ def test_precedence_is_that_of_the_new_text() -> None:
 
 def test_the_bar_of_a_fraction_is_no_operation() -> None:
     trace = traced("80 pens", "Red are 3/4 * 80 = 60 pens.")
-    assert drafts("subtract_for_divide", trace) == set()
+    assert drafts("multiply_or_divide", trace) == set()
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,8 @@ def test_a_local_slip_takes_the_mentions_of_its_own_line_along() -> None:
 
 
 def test_what_nothing_builds_on_cannot_be_contradicted() -> None:
-    trace = traced("38 and 27, 14 and 9", "38 + 27 = 65.\n14 + 9 = 23.")
-    assert drafts("carry_slip", trace) == {
-        "38 + 27 = 55.\n14 + 9 = 23.",
-        "38 + 27 = 65.\n14 + 9 = 13.",
-    }
+    trace = traced("38 and 27", "He has 38 + 27 = 65 pens.\nSo there are 65 of them.")
+    assert drafts("carry_slip", trace) == {"He has 38 + 27 = 55 pens.\nSo there are 55 of them."}
 
 
 def test_a_step_that_is_checked_is_not_contradicted() -> None:

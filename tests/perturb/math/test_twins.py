@@ -307,3 +307,9 @@ def test_a_check_is_not_swapped_with_its_neighbours() -> None:
 def test_a_line_whose_working_is_in_its_second_sentence_stays(name: str) -> None:
     trace = traced("6 trays of 14", f"He has some trays. {TRAYS}\nThat is all.")
     assert made(MOVES[name], trace) == {None}
+
+
+@pytest.mark.parametrize("step", ["3 * 4 + 5 = 17", "3 bags * 4 = 12", "3(4) = 12", "7 - 4 = 3"])
+def test_only_plain_operands_with_units_alike_are_commuted(step: str) -> None:
+    assert made(MOVES["commute"], traced("3, 4, 5 and 7", step)) == {None}
+    assert "4 bags * 3 bags = 12" in made(MOVES["commute"], traced("3", "3 bags * 4 bags = 12"))

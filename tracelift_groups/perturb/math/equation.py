@@ -111,6 +111,14 @@ def multiplies(equation: Equation, start: int) -> bool:
     )
 
 
+def divides(equation: Equation, start: int) -> bool:
+    """Whether the number that starts at an offset is a divisor."""
+    return any(
+        operation.op == "/" and isinstance(operation.right, Leaf) and operation.right.start == start
+        for operation in operations(equation)
+    )
+
+
 @lru_cache(maxsize=4096)  # the traces of a group share most of their steps
 def read_equations(step: str) -> tuple[Equation, ...]:
     """Return the equations of one step, left to right.

@@ -47,6 +47,14 @@ _NAMING = (
 )
 
 
+# Such an opening, whatever stands before it.
+NAMING = re.compile(
+    r"(?:[A-Z][a-z ]+,?\s+)?(?:putting|going by|with|taking|working from)\s"
+    r"(?:[^A-Za-z]|and\b|together\b|into account\b)*?,\s+(?=[A-Za-z])",
+    re.IGNORECASE,
+)
+
+
 def naming(numbers: Sequence[str], sentence: str, rng: Random) -> str:
     """Put the numbers that a sentence rests on before it: "Working from 56 and 15, there are …"."""
     names = f"{', '.join(numbers[:-1])} and {numbers[-1]}"

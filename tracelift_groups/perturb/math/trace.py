@@ -19,6 +19,7 @@ from tracelift_groups.perturb.math.conversions import is_factor
 from tracelift_groups.perturb.math.equation import Equation, read_equations
 from tracelift_groups.perturb.math.expression import leaves
 from tracelift_groups.perturb.math.numbers import Number, Quantity, read_numbers, read_quantities
+from tracelift_groups.perturb.math.sentences import NAMING
 from tracelift_groups.perturb.math.tokens import tokenize
 
 SourceKind = Literal["step", "problem", "constant", "unsure"]
@@ -145,6 +146,9 @@ class MathTrace:
 
     def _asserted(self, said: list[Mention]) -> Fraction:
         results = [node.value for node in self.nodes if not node.confirms]
+        lead = NAMING.match(self.steps[said[0].step])
+        named = lead.end() if lead else 0  # "Putting 15 and 240 together, she earns 15"
+        said = [mention for mention in said if mention.number.start >= named] or said
         values = [mention.number.value for mention in said]
         if results and results[-1] in values:
             return results[-1]
@@ -166,10 +170,16 @@ class MathTrace:
 
     def uncertain(self, node: Node) -> bool:
         """Whether some number from here on might or might not be this equation's result."""
-        return any(
-            m.source.kind == "unsure" and m.value == node.value and m.equation != node.index
+        later = [
+            m
             for m in self.mentions
             if m.step >= node.step and (m.equation is None or m.equation > node.index)
+        ]
+        share = node.value / 100  # 95 % worked out, 0.95 used
+        return any(
+            (m.source.kind == "unsure" and m.value == node.value)
+            or (m.source.equation is None and m.number.value == share)
+            for m in later
         )
 
     def serving(self, node: Node) -> frozenset[int]:

@@ -14,9 +14,7 @@ from tracelift_groups.perturb.math.evidence.pair import (
     stated,
     written,
 )
-from tracelift_groups.perturb.math.expression import evaluate
 from tracelift_groups.perturb.math.numbers import Number, plain
-from tracelift_groups.perturb.math.rewrite import as_written
 from tracelift_groups.perturb.math.trace import Node
 
 
@@ -57,14 +55,13 @@ def one_equation_false(pair: Pair) -> Evidence:
     else:
         raise Unconfirmed("later steps neither follow the wrong value nor all contradict it")
     step = pair.flawed.steps[wrong.step]
-    expected = evaluate(wrong.equation.lhs, wrong.equation.reading)
     return Evidence(
         step=wrong.step,
         start=result.start,
         end=result.end,
         before=_result_text(pair, right),
         equation=step[wrong.equation.start : wrong.equation.end],
-        expected=plain(as_written(expected, result, wrong.equation)),
+        expected=plain(right.value),
         claimed=plain(result.value),
         propagation="propagated" if mode == "propagated" else "local",
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from tracelift_groups.perturb.math.evidence.equations import changed_place
 from tracelift_groups.perturb.math.evidence.pair import (
@@ -15,8 +17,10 @@ from tracelift_groups.perturb.math.evidence.pair import (
     stated,
     written,
 )
-from tracelift_groups.perturb.math.numbers import plain, read_quantities
+from tracelift_groups.perturb.math.numbers import plain, read_numbers, read_quantities
 from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node
+
+_OF = re.compile(r"\s*(?:percent\s+)?of\s+(?:the|her|his|their|these|those)?\s*", re.IGNORECASE)
 
 
 def quantity_unused(pair: Pair) -> Evidence:
@@ -150,6 +154,8 @@ def derivation_missing(pair: Pair) -> Evidence:
             continue
         first = uses[0]
         text = pair.flawed.steps[first.step]
+        if _said_in_words(text, value):
+            continue
         return Evidence(
             step=first.step,
             start=first.number.start,
@@ -160,6 +166,15 @@ def derivation_missing(pair: Pair) -> Evidence:
             lost=len(gone),
         )
     raise Unconfirmed("no later step uses the result of a derivation that is gone")
+
+
+def _said_in_words(step: str, value: Fraction) -> bool:
+    """Whether a step still says where a value comes from: "60% of 200 is 120"."""
+    return any(
+        _OF.fullmatch(step[one.end : two.start])
+        and value in (one.value * two.value, one.value * two.value / 100)
+        for one, two in pairwise(read_numbers(step))
+    )
 
 
 def _kept(pair: Pair) -> set[int] | None:

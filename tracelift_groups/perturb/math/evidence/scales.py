@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tracelift_groups.perturb.math.conversions import CONFUSED_FACTORS, is_factor
-from tracelift_groups.perturb.math.equation import multiplies
+from tracelift_groups.perturb.math.equation import divides, multiplies
 from tracelift_groups.perturb.math.evidence.equations import Place, changed_place, whole_equation
 from tracelift_groups.perturb.math.evidence.omissions import quantity_words
 from tracelift_groups.perturb.math.evidence.pair import (
@@ -48,7 +48,9 @@ _RATE_BEFORE = re.compile(
 def is_conversion(trace: MathTrace, mention: Mention) -> bool:
     """Whether an operand is a conversion factor that the problem does not state as a number."""
     value = mention.number.value
-    if mention.source.kind == "step" or mention.number.money or mention.number.percent:
+    if mention.source.kind in ("step", "unsure"):
+        return False
+    if mention.number.money or mention.number.percent:
         return False
     if mention.equation is None:
         return False
@@ -70,7 +72,7 @@ def is_percentage(trace: MathTrace, mention: Mention) -> bool:
     if number.percent:
         return number.value in given and not _of_whole(trace, mention)
     if number.value == 100:
-        return "/" in operators(trace.nodes[mention.equation].equation)
+        return divides(trace.nodes[mention.equation].equation, mention.number.start)
     return 0 < number.value < 1 and number.value * 100 in given
 
 

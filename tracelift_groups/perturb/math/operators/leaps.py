@@ -99,7 +99,7 @@ def _closing_frame(
     trace: MathTrace, last: Step, closing: int, step: Step
 ) -> list[Replacement] | None:
     """Rewrite the closing sentence to state the result of ``step``."""
-    if closing in trace.opaque:
+    if closing in trace.opaque or _mentions_later(trace, closing, last, step):
         return None
     if last.step == closing:
         result = step.equation.result
@@ -115,6 +115,17 @@ def _closing_frame(
             return None
         edits.append(Replacement(closing, mention.number.start, mention.number.end, text))
     return edits
+
+
+def _mentions_later(trace: MathTrace, closing: int, last: Step, step: Step) -> bool:
+    """Whether the closing sentence speaks of results that would be gone."""
+    return any(
+        m.step == closing
+        and m.equation is None
+        and m.source.equation not in (None, last.index)
+        and (m.source.equation or 0) > step.index
+        for m in trace.mentions
+    )
 
 
 def stop_early(trace: MathTrace, rng: Random) -> Iterator[Draft]:

@@ -10,6 +10,7 @@ from tracelift_groups.perturb.math.equation import operations
 from tracelift_groups.perturb.math.expression import Binary, Leaf, is_fraction, leaves
 from tracelift_groups.perturb.math.rewrite import Replacement, apply, assert_value, if_changed
 from tracelift_groups.perturb.math.sentences import (
+    OPENING,
     lower_first,
     naming,
     upper_first,
@@ -54,7 +55,7 @@ def working_first(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
         step = trace.steps[node.step]
         opening = step[: len(step) - len(without_opening(step))]
         rest = lower_first(without_opening(apply(trace, edits)[node.step]))
-        if re.match(r"(?:that is|\W*\d)", rest):
+        if re.match(r"(?:that is|\W*\d)", OPENING.sub("", rest)):
             continue  # the step was hardly more than its working
         steps[node.step] = f"{opening}{working if opening else upper_first(working)}, so {rest}"
     return if_changed(trace, tuple(steps))
