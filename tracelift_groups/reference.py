@@ -17,7 +17,7 @@ _ANSWER_LINE = re.compile(
     re.IGNORECASE,
 )
 _ANSWER_TAIL = re.compile(
-    r"\s+(?:so\s+|thus,?\s+|therefore,?\s+)?the\s+(?:final\s+)?answer\s+is\b[^\n]*$",
+    r"(?<=[.!?])\s+(?:so\s+|thus,?\s+|therefore,?\s+)?the\s+(?:final\s+)?answer\s+is\b[^\n]*$",
     re.IGNORECASE,
 )
 _SPACES = re.compile(r"[ \t\u00a0]+")
@@ -124,8 +124,7 @@ def read_answer(answer: str) -> Fraction:
         NoReference: ``bad_answer`` where it is not one number.
     """
     text = answer.strip().replace("−", "-")
-    negative = text.startswith("-")
-    numbers = read_numbers(text.lstrip("-"))
+    numbers = read_numbers(text)
     if len(numbers) != 1:
         raise NoReference("bad_answer", f"the gold answer '{answer}' is not one number")
-    return -numbers[0].value if negative else numbers[0].value
+    return -numbers[0].value if "-" in text[: numbers[0].start] else numbers[0].value

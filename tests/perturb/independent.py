@@ -546,11 +546,19 @@ class Case:
         """Where the flaw is."""
         return self.cert["start"], self.cert["end"]
 
+    def quoted(self) -> tuple[Equation | None, Equation | None]:
+        """The parent's equation and the flawed one, as quoted or, for a fragment, in place."""
+        was, now = (Parser(self.cert[k]).equations() for k in ("before", "after"))
+        old = was[0] if was else self.parent.like(self.cert["before"])
+        return old, now[0] if now else self.flawed.at(*self.span)
+
     def no_leftovers(self) -> None:
         """No value of the parent's that nothing in the flawed trace leads to any more."""
         fresh = self.parent.late() - self.flawed.derived - self.given
         if self.cert["kind"] == "arithmetic_error":
             fresh -= {number(self.cert["claimed"])}
+        elif here := self.flawed.at(*self.span):
+            fresh -= set(head(here).leaves())  # the flaw itself may bring any number in
         used = {v for e in self.flawed.work for v in head(e).leaves()} & fresh
         self.expect(not used, f"stale operand {_show(used)}")
         said = self.flawed.prose_numbers() & fresh - used
@@ -558,7 +566,7 @@ class Case:
 
     def no_strangers(self) -> None:
         """No operand that is neither given, nor derived before, nor the parent's constant."""
-        known = self.given | self.flawed.derived | (self.parent.operands - self.parent.results)
+        known = self.given | self.flawed.derived | (self.parent.operands - self.parent.late())
         known |= {e.result for e in self.flawed.eqs if e.result is not None}
         eq = self.flawed.at(*self.span)
         for e in self.flawed.work:
@@ -618,7 +626,7 @@ def arithmetic_error(c: Case) -> None:
 def wrong_operation(c: Case) -> None:
     """The parent's operands under one other operator."""
     c.truths(0)
-    was, now = c.parent.like(c.cert["before"]), c.flawed.at(*c.span)
+    was, now = c.quoted()
     c.expect(was and now, "no equation in the span")
     if was and now:
         a, b = head(was), head(now)
@@ -660,7 +668,7 @@ def unit_mismatch(c: Case) -> None:
     """One factor replaced, turned round or skipped."""
     c.truths(0)
     op = c.cert["operator"]
-    was, now = c.parent.like(c.cert["before"]), c.flawed.at(*c.span)
+    was, now = c.quoted()
     c.expect(was, "before holds no equation")
     if was:
         a = head(was)
@@ -683,7 +691,9 @@ def unit_mismatch(c: Case) -> None:
                 c.expect(gone.total() == 1 == new.total(), f"{op}, but not one number replaced")
             for v in gone:
                 factors = {k.value for n in a.walk() if n.op in ("*", "/") for k in n.kids}
-                c.expect(v in factors, f"{op} replaces a term, not a factor")
+                c.expect(
+                    op != "wrong_factor" or v in factors, f"{op} replaces a term, not a factor"
+                )
                 made = v in c.parent.late() and v not in c.given
                 c.expect(not made, f"{op} replaces a value that an earlier step derives")
                 amount = v == 100 and v in readings(
@@ -789,9 +799,12 @@ def sound(c: Case, role: str) -> None:
         return
     a, b = c.parent.finals(), c.flawed.finals()
     c.expect(set(a[:1]) & set(b) or set(a) & set(b[:1]), "a twin that ends on another value")
-    lost = {v for v in c.parent.results - c.flawed.derived - c.flawed.values if v}
+    have = {
+        x for v in c.flawed.derived | c.flawed.values for x in (v, 100 * v, v / 100)
+    }  # per cent
+    lost = {v for v in c.parent.results - have if v}
     c.expect(not lost, f"a twin without the reference's value {_show(lost)}")
-    gone = c.parent.operands - c.flawed.operands - c.flawed.derived - c.flawed.values
+    gone = c.parent.operands - have
     c.expect(not gone, f"a twin without the reference's operand {_show(gone)}")
     known = c.given | c.flawed.derived | c.parent.values | c.parent.operands
     new = c.flawed.operands - known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import json
@@ -130,6 +131,7 @@ def enter(context: Context) -> None:
 def _readable_copy() -> Path:
     """Package and session scripts where every user can read them."""
     folder = Path(tempfile.mkdtemp(prefix="session"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(
         PACKAGE, folder / "tracelift_groups", ignore=shutil.ignore_patterns("__pycache__")
     )

@@ -82,7 +82,7 @@ def _attack(pool: SandboxPool) -> dict[str, object]:
                 "detail": verdict.detail,
                 "broken": broken,
             }
-    world.victim.kill()
+    world.close()
     return results
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import secrets
+import shutil
 import socket
 import stat
 import subprocess
@@ -132,6 +133,11 @@ class World:
             for pid, parent in parents.items()
             if parent in family and pid not in family
         ]
+
+    def close(self) -> None:
+        """Ends the victim and removes the folder."""
+        self.victim.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def broken(self, zygotes: set[int]) -> list[str]:
         """Everything that an attack has changed or reached since the start."""

@@ -80,7 +80,7 @@ def server(monkeypatch):
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     running.requests, running.failures = [], []
     running.url = f"http://127.0.0.1:{running.server_port}"
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
     yield running
     running.shutdown()
     running.server_close()

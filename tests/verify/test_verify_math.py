@@ -317,7 +317,7 @@ def test_hostile_answers_are_bounded_by_the_wall_limit(hostile_maths, reply):
 
 @pytest.fixture(scope="module")
 def hostile_maths():
-    with MathVerifier(1, wall_s=1.0) as verifier:
+    with MathVerifier(1, wall_s=0.5) as verifier:
         yield verifier
 
 

@@ -100,6 +100,22 @@ def _check_local(pair: Pair) -> None:
     """At most one step is reworded; every other one is the parent's, numbers aside, or gone."""
     if sum(len(change.flawed) for change in pair.changes) > 1:
         raise Unconfirmed("more than one step was reworded")
+    if (stray := pair.stray_number()) is not None:
+        raise Unconfirmed(f"the prose has {stray} where the parent has another number")
+    if _unread(pair.flawed) > _unread(pair.parent):
+        raise Unconfirmed("an equation cannot be read, so it cannot be checked")
+
+
+def _unread(trace: MathTrace) -> int:
+    """Equals signs that belong to no equation that was read."""
+    found = 0
+    for index, step in enumerate(trace.steps):
+        spans = [(n.equation.start, n.equation.end) for n in trace.nodes if n.step == index]
+        found += sum(
+            sign in "=≈" and not any(start <= at < end for start, end in spans)
+            for at, sign in enumerate(step)
+        )
+    return found
 
 
 def _check_supported(pair: Pair, evidence: Evidence, template: Template) -> None:
@@ -149,6 +165,15 @@ def check_sound(reference: MathTrace, twin: MathTrace) -> None:
         raise Unconfirmed("the twin ends on another value")
     if extra := set(unsupported(twin)) - set(unsupported(reference)):
         raise Unconfirmed(f"{plain(min(extra))} is used but neither given nor derived")
+    if _unread(twin) > _unread(reference):
+        raise Unconfirmed("an equation cannot be read, so it cannot be checked")
+    known = {m.number.value for m in reference.mentions} | reference.problem.values
+    known |= {node.value for node in twin.nodes}
+    for mention in twin.mentions:
+        if mention.equation is None and mention.number.value not in known:
+            raise Unconfirmed(
+                f"{plain(mention.number.value)} is said but neither given nor derived"
+            )
     used = {m.number.value for m in twin.mentions if m.equation is not None and not m.stated}
     for mention in reference.mentions:
         if mention.source.kind != "problem" or mention.equation is None or mention.stated:

@@ -104,17 +104,38 @@ def load_template(path: Path) -> Template:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         template = Template.model_validate(raw)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"not valid YAML: {error}", where=str(path)) from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "(file)"
         raise UserError(f"{field}: {first['msg']}", where=str(path)) from error
+    _check_names(template, path)
     if template.id != path.stem:
         raise UserError(
             f"id '{template.id}' is not the file's name", where=str(path), way_out="rename one"
         )
     return template
+
+
+def _check_names(template: Template, path: Path) -> None:
+    """Refuse operators and postconditions that the engine does not know."""
+    if template.domain != "math":
+        return
+    from tracelift_groups.perturb.math.evidence import POSTCONDITIONS
+    from tracelift_groups.perturb.math.operators import OPERATORS
+
+    named = (
+        ("operators", [choice.name for choice in template.operators], OPERATORS.keys()),
+        ("postconditions", list(template.postconditions), POSTCONDITIONS.keys()),
+    )
+    for field, names, known in named:
+        for name in set(names) - known:
+            raise UserError(
+                f"{field}: unknown name '{name}'",
+                where=str(path),
+                way_out=f"one of {', '.join(sorted(known))}",
+            )
 
 
 @lru_cache(maxsize=8)

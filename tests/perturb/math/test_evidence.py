@@ -311,7 +311,7 @@ def test_an_intermediate_value_that_is_presented(
         ("5 * 3 = 15.\n15 + 2 + 4 = 21.", "5 * 2 = 10.\n10 + 2 = 12.",
          "another equation than the last differs"),
         ("5 * 3 = 15.\n15 + 2 = 17.", "5 * 3 = 15.\n15 - 2 = 13.",
-         "the last expression is not cut short"),
+         "the last expression is no part of the parent's"),
         ("5 * 3 + 2 = 17.", "5 + 2 = 7.", "the last expression is no part of the parent's"),
     ],
 )  # fmt: skip

@@ -56,7 +56,7 @@ MADE = {
     "split_sum": Case(
         "3 red, 4 blue and 5 green pens",
         "He has 3 + 4 + 5 = 12 pens.\nHalf is 12 / 2 = 6.",
-        "To begin with, 3 + 4 = 7\nHe has 7 + 5 = 12 pens.\nHalf is 12 / 2 = 6.",
+        "To begin with, 3 + 4 = 7.\nHe has 7 + 5 = 12 pens.\nHalf is 12 / 2 = 6.",
     ),
     "spell_result": Case(BAKERY, BAKERY_TEXT, f"{TRAYS} That makes 84 rolls.\n{SALE}\n{BAGS}"),
     "name_numbers": Case(

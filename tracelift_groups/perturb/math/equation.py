@@ -233,7 +233,7 @@ def _equation(
                     equation = Equation(shorter, reading, holds=True)
             if equation.holds:
                 return equation
-            fallback = fallback or equation
+            fallback = equation  # a false one is read to its end
     return fallback
 
 

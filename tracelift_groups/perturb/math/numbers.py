@@ -18,6 +18,8 @@ _NUMBER = re.compile(
 )
 # "Day 2:56/2 = 28" is a label and a number, not a time.
 _CLOCK = re.compile(r"\b\d{1,2}:[0-5]\d\b(?!\s*[-+*/(=.%]|\s+[x×]\s)")
+# Longer runs of digits are no quantities of a word problem.
+_LONGEST = 30
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
 
 _WORDS = {
@@ -93,11 +95,11 @@ def read_numbers(text: str) -> tuple[Number, ...]:
         before = text[start - 1 : start]
         if before.isalpha() and before not in "xX" and not match["sign"]:
             continue
-        if before == "." and start > 1 and text[start - 2].isdigit():
-            continue
         if any(a <= start < b for a, b in clocks) or _ORDINAL.match(text, end):
             continue
         body = match["body"]
+        if len(body) > _LONGEST or (body[0] == "." and before.isdigit()):
+            continue
         whole, _, decimals = body.partition(".")
         style = Style(
             prefix=match["sign"] or "",

@@ -69,7 +69,7 @@ def reworked(step: str, equation: Equation, edits: Iterable[Replacement]) -> Fra
 
     The text is parsed anew, so precedence is that of what a reader will see.
     """
-    text, end = step, equation.segments[0].end
+    text, end = step, equation.segments[0].unit_end
     for edit in sorted(edits, key=lambda r: r.start, reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
         end += len(edit.text) - (edit.end - edit.start)

@@ -387,8 +387,6 @@ class _Linker:
             # one of the two is spent when the other is meant.
             if len(unused) == 1 and value in self.spent:
                 return Source("step", unused[0].index)
-            if not unused and value not in self.spent:
-                return Source("problem")
             return Source("unsure")
         if not results:
             return Source("problem") if given else Source("constant")

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from tracelift_groups.perturb.math.equation import operations
 from tracelift_groups.perturb.math.evidence.equations import changed_place
 from tracelift_groups.perturb.math.evidence.pair import (
     Evidence,
     Pair,
     Unconfirmed,
-    operators,
+    shape,
     signature,
     stated,
     written,
@@ -28,7 +29,11 @@ def quantity_unused(pair: Pair) -> Evidence:
     present = {m.number.value for m in pair.flawed.mentions}
     present |= {m.value for m in pair.flawed.mentions}
     present |= {m.number.value / 100 for m in pair.flawed.mentions if m.number.percent}
-    present |= {q.value for q in read_quantities(pair.flawed.text) if q.text.isalpha()}
+    present |= {
+        q.value
+        for q in read_quantities(pair.flawed.text)
+        if not any(sign.isdigit() for sign in q.text)
+    }
     for mention in pair.parent.mentions:
         if mention.source.kind != "problem" or mention.equation is None or mention.stated:
             continue
@@ -228,12 +233,9 @@ def _cut_short(pair: Pair, right: Node, wrong: Node) -> Evidence:
     """The last expression lost an operation; its value was on the way to the answer."""
     if not pair.follows(besides=right.index):
         raise Unconfirmed("another equation than the last differs")
-    numbers, fewer = written(right.equation)[:-1], written(wrong.equation)[:-1]
-    if not 2 <= len(fewer) < len(numbers):
-        raise Unconfirmed("the last expression is not cut short")
-    inside = any(numbers[i : i + len(fewer)] == fewer for i in range(len(numbers)))
-    signs = "".join(operators(right.equation)), "".join(operators(wrong.equation)).strip("=")
-    if not inside or signs[1] not in signs[0]:
+    cut = shape(wrong.equation.lhs)
+    parts = [shape(operation) for operation in operations(right.equation)[1:]]
+    if len(right.equation.segments) > 2 or cut not in parts:
         raise Unconfirmed("the last expression is no part of the parent's")
     text = stated(pair.flawed, wrong)
     return Evidence(

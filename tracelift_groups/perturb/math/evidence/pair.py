@@ -70,6 +70,42 @@ class Pair:
             Change(range(i1, i2), range(j1, j2)) for tag, i1, i2, j1, j2 in codes if tag != "equal"
         )
 
+    def stray_number(self) -> str | None:
+        """A number in the prose of an otherwise unchanged step that neither stayed nor followed.
+
+        Returns:
+            The number as the flawed trace writes it, or None where there is none.
+        """
+        one = [masked(step) for step in self.parent.steps]
+        two = [masked(step) for step in self.flawed.steps]
+        for block in SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks():
+            for offset in range(block.size):
+                stray = self._stray(block.a + offset, block.b + offset)
+                if stray is not None:
+                    return stray
+        return None
+
+    def _stray(self, mine: int, theirs: int) -> str | None:
+        before = [m for m in self.parent.mentions if m.step == mine]
+        after = [m for m in self.flawed.mentions if m.step == theirs]
+        here = [node for node in self.flawed.nodes if node.step == theirs]
+        if len(before) != len(after):
+            return None
+        for one, two in zip(before, after, strict=True):
+            if one.equation is not None or two.equation is not None:
+                continue
+            source = one.source.equation
+            own = source is not None and self.parent.nodes[source].step == mine
+            allowed = {one.number.value}
+            if own and len(here) == 1:
+                allowed = {here[0].value}
+            elif source is not None:
+                allowed |= {node.value for node in self.flawed.nodes}
+                allowed |= {m.number.value for m in self.flawed.mentions if m.step < theirs}
+            if two.number.value not in allowed:
+                return self.flawed.steps[theirs][two.number.start : two.number.end]
+        return None
+
     def follows(
         self, *, besides: int | None = None, removed: Mapping[int, Fraction | None] | None = None
     ) -> bool:
@@ -131,6 +167,15 @@ def _operators(node: Tree) -> list[str]:
     if isinstance(node, Binary):
         return [*_operators(node.left), node.op, *_operators(node.right)]
     return []
+
+
+def shape(node: Tree) -> object:
+    """What an expression works out, brackets around all of it aside: numbers and operators."""
+    if isinstance(node, Bracket):
+        return shape(node.inner)
+    if isinstance(node, Binary):
+        return (node.op, shape(node.left), shape(node.right))
+    return node.number.value
 
 
 def written(equation: Equation) -> tuple[Fraction, ...]:

@@ -37,7 +37,7 @@ _RATE_BEHIND = re.compile(
     re.IGNORECASE,
 )
 _RATE_BEFORE = re.compile(
-    r"\b(?:each|every|per)\b[^.?!;]{0,50}$"
+    r"\b(?:each|every|per)\b[^.?!;\d]{0,50}$"
     r"|\b(?:sold|sells?|bought|buys?|selling|buying|paid)\b[^.?!;]{0,40}\bat\s*$"
     r"|\b(?:an?|one)\s(?:[\w-]+\s){1,3}(?:costs?|weighs?|holds?|contains?|takes?|needs?|makes?"
     r"|gives?|produces?|lays?|has|have|lasts?|uses?|burns?|is sold for|sells for)\s$",

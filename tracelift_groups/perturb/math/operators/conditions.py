@@ -231,7 +231,8 @@ def _spoken(trace: MathTrace, step: Step, gone: Mention) -> Iterator[tuple[int, 
             yield mention.step, mention.number.end
     for place, text in enumerate(trace.steps):
         for quantity in read_quantities(text):
-            if quantity.text.isalpha() and quantity.value in (gone.number.value, gone.value):
+            in_words = not any(sign.isdigit() for sign in quantity.text)
+            if in_words and quantity.value in (gone.number.value, gone.value):
                 yield place, quantity.end
 
 

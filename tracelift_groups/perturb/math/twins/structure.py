@@ -58,8 +58,9 @@ def split_sum(trace: MathTrace, rng: Random) -> tuple[str, ...] | None:
     text = render(value, first.style) if value is not None else None
     if text is None:
         return None
-    extra = f"{step[start:end]} = {text}"
-    lead = rng.choice(("To begin with, ", "Adding the first ones: ", ""))
+    stop = "." if step.rstrip().endswith(".") or trace.separator == " " else ""
+    extra = f"{step[start:end]} = {text}{stop}"
+    lead = rng.choice(("To begin with, ", ""))
     rest = step[:start] + text + step[end:]
     return (*trace.steps[: node.step], lead + extra, rest, *trace.steps[node.step + 1 :])
 
