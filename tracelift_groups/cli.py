@@ -16,6 +16,8 @@ COMMANDS = {
     "build": "make groups from seeds: a run folder with Parquet, manifest and card",
     "preview": "like build, but print the first groups as coloured diffs",
     "convert": "write groups in another format, or read one",
+    "verify": "judge replies: answers to math problems, programs in a sandbox",
+    "doctor": "what works here: sandbox isolation, optional packages, GPU",
 }
 
 

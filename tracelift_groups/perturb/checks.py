@@ -110,6 +110,8 @@ def _unread(trace: MathTrace) -> int:
     """Equals signs that belong to no equation that was read."""
     found = 0
     for index, step in enumerate(trace.steps):
+        if "=" not in step and "≈" not in step:
+            continue
         spans = [(n.equation.start, n.equation.end) for n in trace.nodes if n.step == index]
         found += sum(
             sign in "=≈" and not any(start <= at < end for start, end in spans)

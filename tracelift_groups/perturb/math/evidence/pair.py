@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 from tracelift_groups.perturb.math.equation import Equation
@@ -61,13 +61,18 @@ class Pair:
     flawed: MathTrace
 
     @cached_property
-    def changes(self) -> tuple[Change, ...]:
-        """Differences between the traces, numbers aside."""
+    def _codes(self) -> list[tuple[str, int, int, int, int]]:
         one = [masked(step) for step in self.parent.steps]
         two = [masked(step) for step in self.flawed.steps]
-        codes = SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
+        return SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Differences between the traces, numbers aside."""
         return tuple(
-            Change(range(i1, i2), range(j1, j2)) for tag, i1, i2, j1, j2 in codes if tag != "equal"
+            Change(range(i1, i2), range(j1, j2))
+            for tag, i1, i2, j1, j2 in self._codes
+            if tag != "equal"
         )
 
     def stray_number(self) -> str | None:
@@ -76,11 +81,12 @@ class Pair:
         Returns:
             The number as the flawed trace writes it, or None where there is none.
         """
-        one = [masked(step) for step in self.parent.steps]
-        two = [masked(step) for step in self.flawed.steps]
-        for block in SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks():
-            for offset in range(block.size):
-                stray = self._stray(block.a + offset, block.b + offset)
+        for tag, i1, i2, j1, _ in self._codes:
+            for offset in range(i2 - i1 if tag == "equal" else 0):
+                mine, theirs = i1 + offset, j1 + offset
+                if self.parent.steps[mine] == self.flawed.steps[theirs]:
+                    continue
+                stray = self._stray(mine, theirs)
                 if stray is not None:
                     return stray
         return None
@@ -144,6 +150,7 @@ class Pair:
         return place[source].value if source in place else removed[source]
 
 
+@lru_cache(maxsize=4096)
 def masked(step: str) -> str:
     """The step with a # for every number and single spaces."""
     pieces, position = [], 0

@@ -46,15 +46,18 @@ def drop_term(trace: MathTrace, rng: Random) -> Iterator[Draft]:
         equation, result = step.equation, step.equation.result
         assert result is not None
         for term, cut in _cuts(step, operation):
-            if not _dispensable(trace, step, term) or _bracketed(equation.lhs, operation):
+            gone = next((m for m in trace.operands(step) if m.number.start == term.start), None)
+            if gone is None or not _is_given(gone) or _bracketed(equation.lhs, operation):
                 continue
+            silenced = _silence(trace, step, gone)
             value = reworked(trace.steps[step.step], equation, cut)
-            if value is None:
+            if value is None or silenced is None:
                 continue
             value = as_written(value, result, equation)
             edits = propagate(trace, step, value) if plausible(value, step.value, result) else None
             if edits is not None:
-                yield Draft("drop_term", apply(trace, [*edits, *cut]))
+                steps = apply(trace, [*edits, *cut, *silenced.cuts], drop=silenced.steps)
+                yield Draft("drop_term", steps)
 
 
 def _cuts(step: Step, operation: Binary) -> Iterator[tuple[Leaf, list[Replacement]]]:
@@ -248,7 +251,7 @@ def _adjustments(trace: MathTrace, rng: Random) -> list[tuple[Step, Mention, Men
         for kept, gone in (operands, operands[::-1])[: 2 if commutes else 1]:
             fits = kept.number.value not in (1, step.value) and _same_sort(kept, step)
             fits = fits and not _multiplier(trace, kept)
-            if fits and gone.source.kind == "problem" and gone.value != 1:
+            if fits and _is_given(gone):
                 found.append((step, kept, gone))
     rng.shuffle(found)
     return sorted(found, key=lambda f: f[1].source.equation is None)
@@ -260,20 +263,13 @@ def _multiplier(trace: MathTrace, mention: Mention) -> bool:
     return mention.source.kind == "problem" and all(text.isalpha() for text in texts)
 
 
-def _is_given(trace: MathTrace, step: Step, mention: Mention) -> bool:
-    """Whether a quantity of the problem stands here and nowhere else in the trace."""
-    if mention.source.kind != "problem" or mention.value == 1:
-        return False
-    return _only_in(trace, {step.step}, mention.number.value)
+def _is_given(mention: Mention) -> bool:
+    """Whether a number is a quantity of the problem that matters."""
+    return mention.source.kind == "problem" and mention.value != 1
 
 
 def _only_in(trace: MathTrace, lines: set[int], value: Fraction) -> bool:
     return all(m.step in lines for m in trace.mentions if value in (m.number.value, m.value))
-
-
-def _dispensable(trace: MathTrace, step: Step, term: Leaf) -> bool:
-    operands = [m for m in trace.operands(step) if m.number.start == term.start]
-    return bool(operands) and _is_given(trace, step, operands[0])
 
 
 def _same_sort(kept: Mention, step: Step) -> bool:
