@@ -8,10 +8,10 @@ statement that is false in every reading is a false equation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from tracelift_groups.perturb.math.expression import (
     READINGS,
@@ -31,8 +31,7 @@ from tracelift_groups.perturb.math.tokens import EQUALITY_VERBS, Token, tokenize
 _MAX_SIDE_TOKENS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One side of an equation."""
 
     node: Node
@@ -42,8 +41,7 @@ class Segment:
     unit_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(NamedTuple):
     """``segments[0] = segments[1] (= …)`` in one step; offsets count within the step."""
 
     segments: tuple[Segment, ...]

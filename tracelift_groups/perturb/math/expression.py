@@ -6,7 +6,6 @@ The grammar is the usual one for + - * / and brackets, with units allowed behind
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -26,8 +25,7 @@ _CLAUSE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A number of an expression; ``unit_end`` is where its unit's words end."""
 
     number: Number
@@ -44,8 +42,7 @@ class Leaf:
         return self.number.end
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """An operation. ``op_start:op_end`` is the operator's text (empty for ``2(3)``)."""
 
     op: Operator
@@ -55,8 +52,7 @@ class Binary:
     op_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bracket:
+class Bracket(NamedTuple):
     """A bracketed expression with the offsets of its brackets."""
 
     inner: Node

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tracelift_groups.perturb.math.conversions import is_factor
 from tracelift_groups.perturb.math.equation import Equation, read_equations
@@ -47,16 +47,14 @@ def split_steps(text: str) -> tuple[str, ...]:
     return (*steps, line[start:].strip())
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a number comes from; ``equation`` is an index into the trace's equations."""
 
     kind: SourceKind
     equation: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A number of the trace. ``number`` has offsets within the step.
 
     ``equation`` is the equation that it stands in, or None in prose; ``stated`` says that it is

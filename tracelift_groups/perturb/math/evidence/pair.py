@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from fractions import Fraction
@@ -61,7 +61,7 @@ class Pair:
     flawed: MathTrace
 
     @cached_property
-    def _codes(self) -> list[tuple[str, int, int, int, int]]:
+    def _codes(self) -> Sequence[tuple[str, int, int, int, int]]:
         one = [masked(step) for step in self.parent.steps]
         two = [masked(step) for step in self.flawed.steps]
         return SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
