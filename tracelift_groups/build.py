@@ -30,7 +30,7 @@ from tracelift_groups.workers import map_in_order
 
 # The words probe holds its texts in memory and takes two seconds per thousand groups; beyond
 # this many groups it looks at every n-th.
-_PROBED_GROUPS = 2500
+_PROBED_GROUPS = 1500
 
 
 @dataclass(frozen=True)

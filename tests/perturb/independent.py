@@ -654,8 +654,13 @@ def missing_condition(c: Case) -> None:
         spelt = used & readings(re.sub(r"\d[\d.,]*%?", "#", c.flawed.text))
         c.expect(not spelt or len(used) > 1, f"quantity {words!r} is still there in words")
     gone = c.parent.operands & c.given - c.flawed.values - meant - c.parent.results
-    mates = [head(e).leaves() for e in c.parent.work]
-    gone -= {v for leaves in mates if meant & set(leaves) for v in leaves}  # its own branch
+    # What goes with it is its own branch: numbers of equations that are gone as a whole.
+    kept = {tuple(head(e).ops()) for e in c.flawed.work}
+    for equation in c.parent.work:
+        if meant & set(head(equation).leaves()) or tuple(head(equation).ops()) not in kept:
+            gone -= set(head(equation).leaves())
+    if len(c.flawed.work) < len(c.parent.work) - 1:
+        gone = set()
     near = c.flawed.values | meant | c.flawed.derived
     gone = {v for v in gone if not {v, 100 * v, v / 100} & near}
     c.expect(not gone, f"other given operands lost: {_show(gone)}")

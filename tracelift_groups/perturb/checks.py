@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from fractions import Fraction
+from functools import lru_cache
 
+from tracelift_groups.perturb.math.equation import read_equations
 from tracelift_groups.perturb.math.evidence import POSTCONDITIONS, Evidence, Pair, Unconfirmed
 from tracelift_groups.perturb.math.evidence.pair import stated
 from tracelift_groups.perturb.math.numbers import plain
@@ -49,19 +51,23 @@ def certify(template: Template, parent: MathTrace, flawed: MathTrace, operator: 
     if evidence is None:
         raise Unconfirmed(f"no postcondition of {template.id} locates the flaw")
     _check_supported(pair, evidence, template)
+    _check_leftovers(pair, evidence, template)
+    answer = _ends_on(flawed, evidence)
+    if "answer_changed" in template.postconditions and answer == parent.answer:
+        raise Unconfirmed("the answer is still the same")
     start = flawed.offsets[evidence.step]
     return Certificate(
         kind=template.id,
         operator=operator,
-        severity=template.rubric.severity.grade(_share(template, pair, evidence)),
+        severity=template.rubric.severity.grade(_share(template, pair, evidence, answer)),
         step=evidence.step,
         start=start + evidence.start,
         end=start + evidence.end,
         before=evidence.before,
         after=flawed.steps[evidence.step][evidence.start : evidence.end],
         answer_before=_plain(parent.answer),
-        answer_after=_plain(flawed.answer),
-        answer_changed=parent.answer != flawed.answer,
+        answer_after=_plain(answer),
+        answer_changed=parent.answer != answer,
         method="symbolic",
         propagation=evidence.propagation,
         equation=evidence.equation,
@@ -71,15 +77,45 @@ def certify(template: Template, parent: MathTrace, flawed: MathTrace, operator: 
     )
 
 
+def _ends_on(flawed: MathTrace, evidence: Evidence) -> Fraction | None:
+    """What the flawed trace ends on; where its last step merely asserts a number, that number."""
+    last = len(flawed.steps) - 1
+    worked = any(node.step == last for node in flawed.nodes)
+    if evidence.step == last and not worked:
+        for mention in flawed.mentions:
+            if mention.step == last and mention.number.start == evidence.start:
+                return mention.number.value
+    return flawed.answer
+
+
+def _check_leftovers(pair: Pair, evidence: Evidence, template: Template) -> None:
+    """Nothing may speak of results that are gone: no prose, and no check of a missing step."""
+    derived = {node.value for node in pair.flawed.derivations}
+    for node in pair.flawed.nodes:
+        operands = pair.flawed.operands(node)
+        if node.confirms and operands and operands[0].number.value not in derived:
+            raise Unconfirmed("a step that is gone is still checked")
+    if "derivation_missing" in template.postconditions or evidence.propagation == "local":
+        return
+    gone = {node.value for node in pair.parent.derivations} - derived
+    for mention in pair.flawed.mentions:
+        value = mention.number.value
+        if mention.equation is not None or value not in gone or pair.parent.problem.states(value):
+            continue
+        asserted = mention.step == evidence.step and mention.number.start == evidence.start
+        if not asserted and plain(value) != evidence.claimed:
+            raise Unconfirmed(f"{plain(value)} is said, but what derived it is gone")
+
+
 def _plain(value: Fraction | None) -> str | None:
     return None if value is None else plain(value)
 
 
-def _share(template: Template, pair: Pair, evidence: Evidence) -> float:
+def _share(template: Template, pair: Pair, evidence: Evidence, after: Fraction | None) -> float:
     """How much changed, by the template's measure: of the answer, or of the derivation."""
     if template.rubric.severity.measure == "steps":
         return evidence.lost / max(1, len(pair.parent.derivations))
-    before, after = pair.parent.answer, pair.flawed.answer
+    before = pair.parent.answer
     if before is None or after is None:
         return 1.0
     return float(abs(after - before) / abs(before)) if before else 1.0
@@ -108,16 +144,14 @@ def _check_local(pair: Pair) -> None:
 
 def _unread(trace: MathTrace) -> int:
     """Equals signs that belong to no equation that was read."""
-    found = 0
-    for index, step in enumerate(trace.steps):
-        if "=" not in step and "≈" not in step:
-            continue
-        spans = [(n.equation.start, n.equation.end) for n in trace.nodes if n.step == index]
-        found += sum(
-            sign in "=≈" and not any(start <= at < end for start, end in spans)
-            for at, sign in enumerate(step)
-        )
-    return found
+    return sum(_unread_in(step) for step in trace.steps)
+
+
+@lru_cache(maxsize=4096)
+def _unread_in(step: str) -> int:
+    spans = [(equation.start, equation.end) for equation in read_equations(step)]
+    signs = [match.start() for match in re.finditer("[=≈]", step)]
+    return sum(not any(start <= at < end for start, end in spans) for at in signs)
 
 
 def _check_supported(pair: Pair, evidence: Evidence, template: Template) -> None:

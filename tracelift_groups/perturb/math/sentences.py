@@ -14,8 +14,8 @@ OPENING = re.compile(
 _FUNCTION_WORDS = frozenset(
     "The A An He She They It There This That These Those His Her Their Its In On At For If Since "
     "Each Every We With After Before Of To Because When Half All Both Altogether Together One Two "
-    "Three Four Five Six Let Let's During Up Once Without Over Between Some Only Now Going "
-    "Working Taking Putting From Check You By".split()
+    "Three Four Five Six Let Let's What How During Up Once Without Over Between Some Only Now "
+    "Going Working Taking Putting From Check You By".split()
 )
 
 

@@ -25,6 +25,8 @@ from tracelift_groups.perturb.math.tokens import tokenize
 SourceKind = Literal["step", "problem", "constant", "unsure"]
 # How a step begins that works an earlier one backwards.
 CHECK = re.compile(r"\(?(?:Check|To check|Checking|Working back(?:wards)?|As a check)\b", re.I)
+# Working that is written out in words before the equation itself.
+LABEL = re.compile(r"\d[^.;:]*=\s*[$€£]?\s*$")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\d(\"'])")
 # An abbreviation's full stop does not end a step.
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|vs|approx|etc|e\.g|i\.e|No)|\b[A-Z])\.$")
@@ -167,7 +169,23 @@ class MathTrace:
         ]
 
     def uncertain(self, node: Node) -> bool:
-        """Whether some number from here on might or might not be this equation's result."""
+        """Whether an edit of this result might leave something behind that belongs to it.
+
+        Some number from here on might or might not be this result, or the working stands
+        written out once more in front ("Ellie's 8 + Riley's 5 = 8 + 5 = 13").
+        """
+        known = self._uncertain
+        if node.index not in known:
+            known[node.index] = self._is_uncertain(node)
+        return known[node.index]
+
+    @cached_property
+    def _uncertain(self) -> dict[int, bool]:
+        return {}  # asked for the same node by many operators
+
+    def _is_uncertain(self, node: Node) -> bool:
+        if LABEL.search(self.steps[node.step][: node.equation.start]):
+            return True
         later = [
             m
             for m in self.mentions
@@ -360,8 +378,9 @@ class _Linker:
         value = number.value
         for node in here:  # "They earned $30 because 5 x 6 = 30"
             result = node.equation.result
-            operands = {leaf.number.value for leaf in leaves(node.equation.lhs)}
-            if result and result.value == value and value not in operands:
+            if result is None or result.value != value:
+                continue
+            if all(leaf.number.value != value for leaf in leaves(node.equation.lhs)):
                 if not self.problem.states(value) or result.end <= number.start:
                     return Mention(step, number, value, Source("step", node.index))
                 return Mention(step, number, value, Source("unsure"))

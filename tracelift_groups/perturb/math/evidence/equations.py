@@ -48,7 +48,10 @@ def one_equation_false(pair: Pair) -> Evidence:
     if result is None:
         raise Unconfirmed("the false equation states no single number")
     users = pair.parent.consumers(right)
+    last = right.index == pair.parent.derivations[-1].index
     if pair.follows(besides=right.index):
+        if not users and not last and pair.flawed.answer != wrong.value:
+            raise Unconfirmed("nothing follows from the wrong value")
         mode = "propagated"
     elif users and _contradicts(pair, right):
         mode = "local"

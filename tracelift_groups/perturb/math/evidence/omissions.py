@@ -126,13 +126,17 @@ def _replaced(
 
 
 def quantity_words(trace: MathTrace, mention: Mention) -> str:
-    """The problem's words for a quantity that a trace uses: digits before words."""
+    """The problem's words for a quantity that a trace uses: money for money, digits first."""
     words = [
         quantity.text
         for quantity in trace.problem.quantities
         if quantity.value in (mention.number.value, mention.value)
     ]
-    return min(words, key=str.isalpha, default=plain(mention.number.value))
+    return min(
+        words,
+        key=lambda text: (("$" in text) != mention.number.money, text.isalpha()),
+        default=plain(mention.number.value),
+    )
 
 
 def derivation_missing(pair: Pair) -> Evidence:

@@ -107,6 +107,11 @@ class Pair:
                 allowed = {here[0].value}
             elif source is not None:
                 allowed |= {node.value for node in self.flawed.nodes}
+                # A given number or a constant of the parent may stand in for it.
+                allowed |= self.parent.problem.values
+                allowed |= {
+                    m.number.value for m in self.parent.mentions if m.source.kind == "constant"
+                }
                 allowed |= {m.number.value for m in self.flawed.mentions if m.step < theirs}
             if two.number.value not in allowed:
                 return self.flawed.steps[theirs][two.number.start : two.number.end]

@@ -22,7 +22,6 @@ from tracelift_groups.perturb.math.expression import Binary
 from tracelift_groups.perturb.math.numbers import plain
 from tracelift_groups.perturb.math.trace import MathTrace, Mention, Node, Problem
 
-_DIGIT = re.compile(r"\d")
 _PIECE = (
     r"(?:second|minute|hour|day|night|week|weekend|month|year|person|piece|pound|kilo|gallon"
     r"|lit(?:er|re)|mile|foot|yard|dozen|box|bag|pack|cup|ticket|visit|game|lesson|glass|bottle"
@@ -56,7 +55,10 @@ def is_conversion(trace: MathTrace, mention: Mention) -> bool:
         return False
     if not multiplies(trace.nodes[mention.equation].equation, mention.number.start):
         return False
-    if any(q.value == value and _DIGIT.search(q.text) for q in trace.problem.quantities):
+    if any(
+        q.value == value and not q.text.lower().startswith("dozen")
+        for q in trace.problem.quantities
+    ):
         return False
     return is_factor(value, trace.problem.text) or is_factor(value, trace.steps[mention.step])
 

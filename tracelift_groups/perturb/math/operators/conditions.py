@@ -25,7 +25,8 @@ from tracelift_groups.perturb.math.trace import Node as Step
 
 # "Since a mile costs $4, ..." and "A mile costs $4, so ..."
 _LEADING_CLAUSE = re.compile(
-    r"^(?:(?:Since|If|As|Because|When|With|After|Given|At|In|For)\b[^,]*,\s*(?:so\s+|then\s+)?"
+    r"^(?:(?:Since|If|As|Because|When|While|With|After|Before|Given|Knowing|Out of|Of|At|In|On|By"
+    r"|For)\b[^,]*,\s*(?:so\s+|then\s+)?"
     r"|[^,;:.]*,?\s+so\s+(?!far\b|much\b|many\b))"
 )
 
@@ -138,17 +139,36 @@ def drop_branch(trace: MathTrace, rng: Random) -> Iterator[Draft]:
         if not all(trace.alone(node) for node in gone):
             continue
         lines = {node.step for node in gone}
-        overlooked = [
-            m
-            for node in gone
-            for m in trace.operands(node)
-            if m.source.kind == "problem" and _only_in(trace, lines, m.number.value)
-        ]
-        if users[0].step in lines or not overlooked:
+        given = [m for node in gone for m in trace.operands(node) if m.source.kind == "problem"]
+        idle = [_idle_lines(trace, gone, m.number.value) for m in given]
+        extra = next((steps for steps in idle if steps is not None), None)
+        if users[0].step in lines or extra is None:
             continue
-        steps = _without_term(trace, step, users[0], lines)
+        steps = _without_term(trace, step, users[0], lines | extra)
         if steps:
             yield Draft("drop_branch", steps)
+
+
+def _idle_lines(trace: MathTrace, gone: list[Step], value: Fraction) -> set[int] | None:
+    """Lines that work nothing out and speak of a given quantity, or check what is gone.
+
+    Returns:
+        None where some other step uses the quantity.
+    """
+    lines = {node.step for node in gone}
+    found = {
+        node.step
+        for node in trace.nodes
+        if node.confirms
+        and any(m.source.equation in {g.index for g in gone} for m in trace.operands(node))
+    }
+    for mention in trace.mentions:
+        if value not in (mention.number.value, mention.value) or mention.step in lines | found:
+            continue
+        if any(node.step == mention.step for node in trace.nodes):
+            return None
+        found.add(mention.step)
+    return found
 
 
 def _without_term(
@@ -250,7 +270,8 @@ def _adjustments(trace: MathTrace, rng: Random) -> list[tuple[Step, Mention, Men
         commutes = isinstance(lhs, Binary) and lhs.op in "+*"
         for kept, gone in (operands, operands[::-1])[: 2 if commutes else 1]:
             fits = kept.number.value not in (1, step.value) and _same_sort(kept, step)
-            fits = fits and not _multiplier(trace, kept)
+            factor = isinstance(lhs, Binary) and lhs.op in "*/"
+            fits = fits and not (factor and _multiplier(trace, kept))
             if fits and _is_given(gone):
                 found.append((step, kept, gone))
     rng.shuffle(found)
@@ -266,10 +287,6 @@ def _multiplier(trace: MathTrace, mention: Mention) -> bool:
 def _is_given(mention: Mention) -> bool:
     """Whether a number is a quantity of the problem that matters."""
     return mention.source.kind == "problem" and mention.value != 1
-
-
-def _only_in(trace: MathTrace, lines: set[int], value: Fraction) -> bool:
-    return all(m.step in lines for m in trace.mentions if value in (m.number.value, m.value))
 
 
 def _same_sort(kept: Mention, step: Step) -> bool:

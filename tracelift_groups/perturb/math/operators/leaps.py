@@ -43,7 +43,11 @@ def drop_derivation(trace: MathTrace, rng: Random) -> Iterator[Draft]:
 def jump_ahead(trace: MathTrace, rng: Random) -> Iterator[Draft]:
     """Leave several steps out and state where they end."""
     for step in _needed(trace, rng):
-        before = {index for index in trace.serving(step) if trace.alone(trace.nodes[index])}
+        before = {
+            index
+            for index in trace.serving(step)
+            if trace.alone(trace.nodes[index]) and not trace.confirmed(trace.nodes[index])
+        }
         if not before:
             continue
         edits = assert_value(trace, step, step.value)
