@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tracelift_groups.errors import UserError
-from tracelift_groups.perturb.math.trace import split_steps
+from tracelift_groups.perturb.math.sentences import split_steps
 from tracelift_groups.records import Group, Rejected, Rubric, Trace
 from tracelift_groups.seeds.rows import read_rows
 

@@ -655,12 +655,12 @@ def missing_condition(c: Case) -> None:
         c.expect(not spelt or len(used) > 1, f"quantity {words!r} is still there in words")
     gone = c.parent.operands & c.given - c.flawed.values - meant - c.parent.results
     # What goes with it is its own branch: numbers of equations that are gone as a whole.
-    kept = {tuple(head(e).ops()) for e in c.flawed.work}
+    fewer = Counter(tuple(head(e).ops()) for e in c.parent.work)
+    fewer -= Counter(tuple(head(e).ops()) for e in c.flawed.work)
     for equation in c.parent.work:
-        if meant & set(head(equation).leaves()) or tuple(head(equation).ops()) not in kept:
-            gone -= set(head(equation).leaves())
-    if len(c.flawed.work) < len(c.parent.work) - 1:
-        gone = set()
+        leaves = set(head(equation).leaves())
+        if meant & leaves or fewer[tuple(head(equation).ops())] > 0:
+            gone -= leaves
     near = c.flawed.values | meant | c.flawed.derived
     gone = {v for v in gone if not {v, 100 * v, v / 100} & near}
     c.expect(not gone, f"other given operands lost: {_show(gone)}")

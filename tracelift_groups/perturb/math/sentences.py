@@ -1,4 +1,4 @@
-"""Small pieces of English: how a step opens, and what loses its capital behind an opening."""
+"""Small pieces of English: sentences, how they open, and what loses its capital behind that."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from collections.abc import Sequence
 from random import Random
 
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\d(\"'])")
+# An abbreviation's full stop does not end a step.
+_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|vs|approx|etc|e\.g|i\.e|No)|\b[A-Z])\.$")
 OPENING = re.compile(
     r"^(?:First(?: of all)?|To start|To begin with|Then|Next|After that|Now|So|Finally|Therefore"
     r"|Thus|Hence|In the end)\b,?\s+",
@@ -59,3 +62,20 @@ def naming(numbers: Sequence[str], sentence: str, rng: Random) -> str:
     """Put the numbers that a sentence rests on before it: "Working from 56 and 15, there are …"."""
     names = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
     return rng.choice(_NAMING).format(names) + lower_first(without_opening(sentence))
+
+
+def split_steps(text: str) -> tuple[str, ...]:
+    """Return the steps of a reasoning text: its lines or, in a single paragraph, its sentences."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) != 1:
+        return tuple(lines)
+    steps: list[str] = []
+    start = 0
+    line = lines[0]
+    for match in _SENTENCE_END.finditer(line):
+        piece = line[start : match.start()]
+        if _ABBREVIATION.search(piece):
+            continue
+        steps.append(piece.strip())
+        start = match.end()
+    return (*steps, line[start:].strip())

@@ -19,7 +19,7 @@ from tracelift_groups.perturb.math.conversions import is_factor
 from tracelift_groups.perturb.math.equation import Equation, read_equations
 from tracelift_groups.perturb.math.expression import leaves
 from tracelift_groups.perturb.math.numbers import Number, Quantity, read_numbers, read_quantities
-from tracelift_groups.perturb.math.sentences import NAMING
+from tracelift_groups.perturb.math.sentences import NAMING, split_steps
 from tracelift_groups.perturb.math.tokens import tokenize
 
 SourceKind = Literal["step", "problem", "constant", "unsure"]
@@ -27,26 +27,6 @@ SourceKind = Literal["step", "problem", "constant", "unsure"]
 CHECK = re.compile(r"\(?(?:Check|To check|Checking|Working back(?:wards)?|As a check)\b", re.I)
 # Working that is written out in words before the equation itself.
 LABEL = re.compile(r"\d[^.;:]*=\s*[$€£]?\s*$")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\d(\"'])")
-# An abbreviation's full stop does not end a step.
-_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|vs|approx|etc|e\.g|i\.e|No)|\b[A-Z])\.$")
-
-
-def split_steps(text: str) -> tuple[str, ...]:
-    """Return the steps of a reasoning text: its lines or, in a single paragraph, its sentences."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) != 1:
-        return tuple(lines)
-    steps: list[str] = []
-    start = 0
-    line = lines[0]
-    for match in _SENTENCE_END.finditer(line):
-        piece = line[start : match.start()]
-        if _ABBREVIATION.search(piece):
-            continue
-        steps.append(piece.strip())
-        start = match.end()
-    return (*steps, line[start:].strip())
 
 
 class Source(NamedTuple):
