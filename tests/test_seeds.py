@@ -12,7 +12,7 @@ from tracelift_groups.assets import asset
 from tracelift_groups.errors import UserError
 from tracelift_groups.perturb.math.trace import Problem
 from tracelift_groups.records import Rejected, Seed
-from tracelift_groups.reference import gold_reference, read_answer
+from tracelift_groups.reference.math import gold_reference, read_answer
 from tracelift_groups.seeds import SeedSource
 from tracelift_groups.seeds import rows as seed_rows
 from tracelift_groups.seeds.jsonl import parse_map

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from tracelift_groups.seeds import SOURCES, SeedSource
 from tracelift_groups.seeds.jsonl import parse_map
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _OPTIONS = (
     click.option(
-        "--source", type=click.Choice(SOURCES), required=True, help="Where the seeds come from."
+        "--source",
+        "source_name",
+        type=click.Choice(SOURCES),
+        required=True,
+        help="Where the seeds come from.",
     ),
     click.option(
         "--seeds",
         "seeds_file",
         type=click.Path(path_type=Path),
-        help="Read the seeds from this JSONL file (.gz too) instead of the Hub.",
+        help="Read the seeds from this JSONL (.gz too) or Parquet file, or folder of them, "
+        "instead of the Hub.",
     ),
     click.option(
         "--map",
         "mapping",
         default="",
         metavar="FIELD=COLUMN,…",
-        help="For jsonl: the file's columns for problem, answer, reasoning.",
+        help="For jsonl: the file's columns for problem, answer, reasoning, and of code rows "
+        "solution, tests, entry_point, setup; usual names are found without.",
     ),
     click.option(
-        "--hub-split", default="train", show_default=True, help="Split of the Hub's data."
+        "--hub-split",
+        help="Split of the Hub's data (gsm8k: train; opencodereasoning: split_0, split_1 or all, "
+        "which is the default).",
+    ),
+    click.option(
+        "--tests",
+        "tests_file",
+        type=click.Path(path_type=Path),
+        help="For opencodereasoning: tests to join, a JSONL or Parquet file or a folder; "
+        "else the examples of the statements.",
+    ),
+    click.option(
+        "--statements",
+        "statements_file",
+        type=click.Path(path_type=Path),
+        help="For opencodereasoning: the statements that split_1 leaves out; else from the Hub.",
+    ),
+    click.option(
+        "--responses",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="For opencodereasoning: responses to take of each question.",
     ),
     click.option("--limit", type=click.IntRange(min=1), help="Read at most this many rows."),
     click.option(
@@ -40,21 +67,35 @@ _OPTIONS = (
 )
 
 
-def seed_options(function: F) -> F:
-    """Add the seed options to a command."""
+def seed_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the seed options to a command, which gets ``source: SeedSource`` and ``seed: int``."""
+
+    @functools.wraps(function)
+    def command(
+        *,
+        source_name: str,
+        seeds_file: Path | None,
+        mapping: str,
+        hub_split: str | None,
+        tests_file: Path | None,
+        statements_file: Path | None,
+        responses: int,
+        limit: int | None,
+        **others: Any,
+    ) -> None:
+        source = SeedSource(
+            name=source_name,
+            file=seeds_file,
+            fields=parse_map(mapping),
+            hub_split=hub_split,
+            limit=limit,
+            tests=tests_file,
+            statements=statements_file,
+            responses=responses,
+        )
+        function(source=source, **others)
+
+    decorated: Callable[..., None] = command
     for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
-
-
-def seed_source(
-    source: str, seeds_file: Path | None, mapping: str, hub_split: str, limit: int | None
-) -> SeedSource:
-    """Build the source that the options ask for."""
-    return SeedSource(
-        name=source,
-        file=seeds_file,
-        fields=parse_map(mapping),
-        hub_split=hub_split,
-        limit=limit,
-    )
+        decorated = option(decorated)
+    return decorated
