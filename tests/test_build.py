@@ -17,7 +17,7 @@ from tracelift_groups.build import BuildOptions, build
 from tracelift_groups.errors import UserError
 from tracelift_groups.formats import to_tracelift
 from tracelift_groups.groups import make_group
-from tracelift_groups.perturb.checks import recheck
+from tracelift_groups.perturb.math.checks import recheck
 from tracelift_groups.records import Group
 from tracelift_groups.seeds import SeedSource
 from tracelift_groups.tables import read_groups

@@ -11,7 +11,8 @@ import pytest
 from tracelift_groups import groups
 from tracelift_groups.assets import asset
 from tracelift_groups.groups import make_group, random_for
-from tracelift_groups.perturb.checks import recheck
+from tracelift_groups.perturb.math import engine
+from tracelift_groups.perturb.math.checks import recheck
 from tracelift_groups.perturb.template import load_templates
 from tracelift_groups.records import Group, Rejected, Seed
 from tracelift_groups.rubric import flawed_rubric
@@ -91,8 +92,8 @@ def test_a_reference_that_gives_too_few_flaws_is_rejected_with_those_there_were(
 
 def test_too_few_flaws_are_named_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = [str(trace.kind) for trace in made().traces if trace.kind]
-    make_flaws = groups.make_flaws
-    monkeypatch.setattr(groups, "make_flaws", lambda *arguments: make_flaws(*arguments)[:2])
+    make_flaws = engine.make_flaws
+    monkeypatch.setattr(engine, "make_flaws", lambda *arguments: make_flaws(*arguments)[:2])
     rejected = make_group(seed(), 0)
     assert isinstance(rejected, Rejected)
     assert rejected.detail == f"2 of at least 4 certified ({kinds[0]}, {kinds[1]})"

@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from tracelift_groups.perturb.math.trace import Problem
-from tracelift_groups.reference import NoReference, clean, gold_reference, read_answer
+from tracelift_groups.reference import NoReference
+from tracelift_groups.reference.math import clean, gold_reference, read_answer
 
 PROBLEM = Problem("6 trays with 14 rolls each, 50 rolls sold")
 

@@ -20,5 +20,5 @@ def render_card(manifest: dict[str, Any]) -> str:
         autoescape=False,  # Markdown, not HTML
         keep_trailing_newline=True,
     )
-    templates = {template.id: template for template in load_templates("math")}
+    templates = {template.id: template for template in load_templates(manifest["build"]["domain"])}
     return environment.get_template("card.md.jinja").render(**manifest, templates=templates)

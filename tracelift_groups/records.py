@@ -41,13 +41,21 @@ class Seed(Record):
     reasoning: str | None = None
     tests: str | None = None
     reference_solution: str | None = None
+    author: str = "human"
+    """Who wrote the reasoning: human, source (the source does not say), or a model's name."""
+    variant: str = ""
+    """Tells seeds of one problem apart, such as its second response: "2". Mostly empty."""
     where: str = ""
 
     @property
     def seed_id(self) -> str:
-        """``<source>-<12 hex digits>`` of the problem's text: equal problems, equal id."""
+        """``<source>-<12 hex digits>`` of the problem's text: equal problems, equal id.
+
+        A variant follows after a dash.
+        """
         words = " ".join(self.problem.split())
-        return f"{self.source}-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+        name = f"{self.source}-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+        return f"{name}-{self.variant}" if self.variant else name
 
 
 class Rubric(Record):
@@ -96,6 +104,13 @@ class Certificate(Record):
     """What the flawed trace claims instead."""
     quantity: str | None = None
     """Dropped or misused quantity, in the problem's words."""
+    program: str | None = None
+    """Executed flaws: the program that follows from the flawed trace. ``expected`` is then what
+    the test asks for."""
+    input: str | None = None
+    """Executed flaws: the input of the first test that the program fails, as the test has it."""
+    got: str | None = None
+    """Executed flaws: what the program gave, or the exception that ended it."""
 
     @model_validator(mode="after")
     def _span_is_ordered(self) -> Certificate:

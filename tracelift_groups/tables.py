@@ -34,6 +34,9 @@ _CERTIFICATE = pa.struct(
         ("expected", pa.string()),
         ("claimed", pa.string()),
         ("quantity", pa.string()),
+        ("program", pa.string()),
+        ("input", pa.string()),
+        ("got", pa.string()),
     ]
 )
 

@@ -14,7 +14,6 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_CHUNK = 16
 _CHUNKS_AHEAD = 4
 
 
@@ -24,17 +23,17 @@ def default_workers() -> int:
 
 
 def map_in_order(
-    function: Callable[[list[T]], list[R]], items: Iterable[T], workers: int
+    function: Callable[[list[T]], list[R]], items: Iterable[T], workers: int, *, chunk: int = 16
 ) -> Iterator[list[R]]:
-    """Yield ``function(chunk)`` for chunks of ``items``, in the order of the items.
+    """Yield ``function(items)`` for ``chunk`` of the items at a time, in the order of the items.
 
     One worker runs here, without another process. At most a few chunks per worker are in flight,
     so a long input is not read ahead of the work.
     """
     iterator = iter(items)
     if workers <= 1:
-        while chunk := list(islice(iterator, _CHUNK)):
-            yield function(chunk)
+        while some := list(islice(iterator, chunk)):
+            yield function(some)
         return
     # Spawned, not forked: this process has threads, and a worker needs only the engine's imports.
     context = multiprocessing.get_context("spawn")
@@ -42,10 +41,10 @@ def map_in_order(
         pending: deque[Future[list[R]]] = deque()
         while True:
             while len(pending) < workers * _CHUNKS_AHEAD:
-                chunk = list(islice(iterator, _CHUNK))
-                if not chunk:
+                some = list(islice(iterator, chunk))
+                if not some:
                     break
-                pending.append(pool.submit(function, chunk))
+                pending.append(pool.submit(function, some))
             if not pending:
                 return
             yield pending.popleft().result()

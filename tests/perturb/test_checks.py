@@ -6,7 +6,7 @@ import pytest
 
 from tests.perturb.word_problems import BAKERY, BAKERY_TEXT, KINDS, bakery, template, traced
 from tracelift_groups.groups import make_group
-from tracelift_groups.perturb.checks import certify, check_sound, recheck, unsupported
+from tracelift_groups.perturb.math.checks import certify, check_sound, recheck, unsupported
 from tracelift_groups.perturb.math.evidence import POSTCONDITIONS, Evidence, Unconfirmed
 from tracelift_groups.perturb.math.trace import MathTrace
 from tracelift_groups.records import Certificate, Group, Seed, Trace

@@ -6,14 +6,14 @@ import pytest
 
 from tracelift_groups.errors import UserError
 from tracelift_groups.groups import make_group
-from tracelift_groups.perturb.checks import certify, check_sound
+from tracelift_groups.perturb.math.checks import certify, check_sound
 from tracelift_groups.perturb.math.equation import read_equations
 from tracelift_groups.perturb.math.evidence import Unconfirmed
 from tracelift_groups.perturb.math.numbers import read_numbers
 from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
 from tracelift_groups.perturb.template import load_template, load_templates
 from tracelift_groups.records import Seed
-from tracelift_groups.reference import clean, read_answer
+from tracelift_groups.reference.math import clean, read_answer
 
 BAKERY = Problem("A baker fills 6 trays with 14 rolls each and sells 50 rolls. How many are left?")
 SOUND = "The trays hold 6 * 14 = 84 rolls.\nHe sells 50 rolls.\nThen 84 - 50 = 34 rolls are left."

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from tracelift_groups.commands.seed_options import seed_options, seed_source
+from tracelift_groups.commands.seed_options import seed_options
+from tracelift_groups.seeds import SeedSource
 
 _EXAMPLES = """
 \b
@@ -42,13 +43,19 @@ Examples:
     show_default=True,
     help="Go on with an interrupted build, or start over.",
 )
+@click.option(
+    "--sandbox-url",
+    metavar="URL",
+    help="For code: run programs on a server that speaks SandboxFusion's protocol.",
+)
+@click.option(
+    "--unsafe-local-exec",
+    is_flag=True,
+    help="For code: run programs even where they cannot be isolated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON on stdout.")
 def command(
-    source: str,
-    seeds_file: Path | None,
-    mapping: str,
-    hub_split: str,
-    limit: int | None,
+    source: SeedSource,
     seed: int,
     out: Path,
     workers: int | None,
@@ -57,6 +64,8 @@ def command(
     rubric: str,
     decontaminate: tuple[Path, ...],
     resume: str,
+    sandbox_url: str | None,
+    unsafe_local_exec: bool,
     as_json: bool,
 ) -> None:
     """Make groups from seeds.
@@ -66,13 +75,15 @@ def command(
     """
     from tracelift_groups.build import BuildOptions, build
     from tracelift_groups.commands.progress import progress_reporter
+    from tracelift_groups.perturb.code.runs import Sandbox
     from tracelift_groups.workers import default_workers
 
     options = BuildOptions(
-        source=seed_source(source, seeds_file, mapping, hub_split, limit),
+        source=source,
         seed=seed,
         workers=workers or default_workers(),
         decontaminate=decontaminate,
+        sandbox=Sandbox(url=sandbox_url, unsafe=unsafe_local_exec),
     )
     with progress_reporter(sys.stderr) as report:
         manifest = build(options, out, resume=resume == "auto", on_progress=report)

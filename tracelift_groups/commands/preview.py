@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from tracelift_groups.commands.seed_options import seed_options, seed_source
+from tracelift_groups.commands.seed_options import seed_options
+from tracelift_groups.seeds import SeedSource
 
 _EXAMPLES = """
 \b
@@ -23,11 +23,7 @@ Examples:
 @click.option("--kind", help="Show flawed traces of this kind only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the groups as JSON lines instead.")
 def command(
-    source: str,
-    seeds_file: Path | None,
-    mapping: str,
-    hub_split: str,
-    limit: int | None,
+    source: SeedSource,
     seed: int,
     count: int,
     kind: str | None,
@@ -46,14 +42,14 @@ def command(
     from tracelift_groups.records import Group, Rejected
     from tracelift_groups.report.diff import print_group
 
-    kinds = [template.id for template in load_templates("math")]
+    kinds = [template.id for template in load_templates(source.domain)]
     if kind is not None and kind not in kinds:
         raise UserError(
             f"unknown kind '{kind}'", where="--kind", way_out=f"one of {', '.join(kinds)}"
         )
     console = Console(highlight=False, soft_wrap=True)
     shown = 0
-    for item in seed_source(source, seeds_file, mapping, hub_split, limit):
+    for item in source:
         result = item if isinstance(item, Rejected) else make_group(item, seed)
         if isinstance(result, Group):
             if kind and not any(trace.kind == kind for trace in result.traces):

@@ -32,10 +32,10 @@ class SeverityScale(Record):
     """How bad a flaw is: the share of ``measure`` up to which it is minor, and moderate.
 
     ``answer``: relative change of the final answer. ``steps``: share of the parent's derivation
-    steps that are gone.
+    steps (for code: of its sentences) that are gone. ``tests``: share of the tests that fail.
     """
 
-    measure: Literal["answer", "steps"]
+    measure: Literal["answer", "steps", "tests"]
     minor: float = Field(ge=0)
     moderate: float = Field(ge=0)
 
@@ -70,6 +70,9 @@ class Example(Record):
     problem: str
     before: str
     after: str
+    solution: str | None = None
+    """For code: the program, and what it is tested by."""
+    tests: str | None = None
 
 
 class Template(Record):
@@ -120,14 +123,10 @@ def load_template(path: Path) -> Template:
 
 def _check_names(template: Template, path: Path) -> None:
     """Refuse operators and postconditions that the engine does not know."""
-    if template.domain != "math":
-        return
-    from tracelift_groups.perturb.math.evidence import POSTCONDITIONS
-    from tracelift_groups.perturb.math.operators import OPERATORS
-
+    operators, postconditions = _engine_names(template.domain)
     named = (
-        ("operators", [choice.name for choice in template.operators], OPERATORS.keys()),
-        ("postconditions", list(template.postconditions), POSTCONDITIONS.keys()),
+        ("operators", [choice.name for choice in template.operators], operators),
+        ("postconditions", list(template.postconditions), postconditions),
     )
     for field, names, known in named:
         for name in set(names) - known:
@@ -136,6 +135,19 @@ def _check_names(template: Template, path: Path) -> None:
                 where=str(path),
                 way_out=f"one of {', '.join(sorted(known))}",
             )
+
+
+def _engine_names(domain: Domain) -> tuple[frozenset[str], frozenset[str]]:
+    """The operators and postconditions that a domain's engine has."""
+    if domain == "math":
+        from tracelift_groups.perturb.math import evidence
+        from tracelift_groups.perturb.math.operators import OPERATORS
+
+        return frozenset(OPERATORS), frozenset(evidence.POSTCONDITIONS)
+    from tracelift_groups.perturb.code import evidence as code_evidence
+    from tracelift_groups.perturb.code.operators import OPERATOR_NAMES
+
+    return OPERATOR_NAMES, frozenset(code_evidence.POSTCONDITIONS)
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tracelift_groups.perturb.math.equation import read_equations
 from tracelift_groups.perturb.math.numbers import plain, read_numbers
 from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
+from tracelift_groups.reference import NoReference
 
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 _ANSWER_LINE = re.compile(
@@ -21,14 +22,6 @@ _ANSWER_TAIL = re.compile(
     re.IGNORECASE,
 )
 _SPACES = re.compile(r"[ \t\u00a0]+")
-
-
-class NoReference(Exception):  # noqa: N818 - an outcome that is recorded, not a failure
-    """The seed's reasoning cannot serve; ``reason`` is counted, ``detail`` is for the reader."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        self.reason, self.detail = reason, detail
-        super().__init__(f"{reason}: {detail}")
 
 
 class Annotation(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.perturb.math.operator_cases import FLAWS, IDLE
 from tests.perturb.word_problems import KINDS, SEEDS, bakery, drafts, template, traced
-from tracelift_groups.perturb.checks import certify
+from tracelift_groups.perturb.math.checks import certify
 from tracelift_groups.perturb.math.evidence import Unconfirmed
 from tracelift_groups.perturb.math.operators import OPERATORS
 from tracelift_groups.perturb.math.trace import Problem, parse_trace

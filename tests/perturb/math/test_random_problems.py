@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.perturb.word_problems import template
 from tracelift_groups.groups import make_group
-from tracelift_groups.perturb.checks import certify, check_sound, recheck
+from tracelift_groups.perturb.math.checks import certify, check_sound, recheck
 from tracelift_groups.perturb.math.engine import make_flaws, make_twins
 from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
 from tracelift_groups.perturb.template import load_templates

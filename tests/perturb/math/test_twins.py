@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.perturb.word_problems import BAKERY, BAKERY_TEXT, bakery, traced
-from tracelift_groups.perturb.checks import check_sound
 from tracelift_groups.perturb.math import twins
+from tracelift_groups.perturb.math.checks import check_sound
 from tracelift_groups.perturb.math.engine import make_twins
 from tracelift_groups.perturb.math.trace import MathTrace
 from tracelift_groups.perturb.math.twins import Move

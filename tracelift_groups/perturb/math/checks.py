@@ -18,14 +18,9 @@ from tracelift_groups.perturb.math.evidence.pair import stated
 from tracelift_groups.perturb.math.numbers import plain
 from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
 from tracelift_groups.perturb.template import Template, load_templates
+from tracelift_groups.perturb.wording import giveaway
 from tracelift_groups.records import Certificate, Group, Trace
 
-_GIVEAWAY = re.compile(
-    r"\b(?:incorrect(?:ly)?|wrong(?:ly)?|mistake[ns]?|mistakenly|erroneous(?:ly)?|error|oops"
-    r"|instead of|should (?:be|have)|forg[eo]t(?:s|ting|ten)?|ignor(?:e[ds]?|ing)|overlook\w*"
-    r"|confus\w*|flaw(?:ed)?|misread\w*)\b",
-    re.IGNORECASE,
-)
 _MARKER = re.compile(r"<<|>>|####|\\boxed")
 
 
@@ -126,10 +121,8 @@ def _check_wording(pair: Pair) -> None:
         raise Unconfirmed("an annotation or answer marker is left in the text")
     if " ".join(pair.flawed.text.split()) == " ".join(pair.parent.text.split()):
         raise Unconfirmed("nothing was changed")
-    known = {match[0].lower() for match in _GIVEAWAY.finditer(pair.parent.text)}
-    for match in _GIVEAWAY.finditer(pair.flawed.text):
-        if match[0].lower() not in known:
-            raise Unconfirmed(f"the wording gives the flaw away: '{match[0]}'")
+    if word := giveaway(pair.parent.text, pair.flawed.text):
+        raise Unconfirmed(f"the wording gives the flaw away: '{word}'")
 
 
 def _check_local(pair: Pair) -> None:

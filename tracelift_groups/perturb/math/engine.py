@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from tracelift_groups.perturb.checks import certify, check_sound
 from tracelift_groups.perturb.math import twins
+from tracelift_groups.perturb.math.checks import certify, check_sound
 from tracelift_groups.perturb.math.evidence import Unconfirmed
 from tracelift_groups.perturb.math.operators import OPERATORS
 from tracelift_groups.perturb.math.rewrite import Draft
