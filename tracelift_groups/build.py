@@ -21,7 +21,7 @@ from tracelift_groups.audit.probes import (
 )
 from tracelift_groups.errors import UserError
 from tracelift_groups.groups import make_group, reject
-from tracelift_groups.perturb.code.runs import Sandbox, sandbox_of
+from tracelift_groups.perturb.code.runs import Sandbox, SandboxDown, sandbox_of
 from tracelift_groups.perturb.template import dimensions_of
 from tracelift_groups.records import SCHEMA_VERSION, Rejected, Seed
 from tracelift_groups.seeds import SeedSource
@@ -185,10 +185,17 @@ def _work(
     work = partial(_make_lines, run_seed=options.seed, sandbox=options.sandbox)
     # A seed with programs to run takes a hundred times as long as one without.
     chunk = 16 if options.source.domain == "math" else 2
-    for lines in map_in_order(work, todo, options.workers, chunk=chunk):
-        journal.append(lines)
-        count, bad = len(journal.offsets), len(journal.rejected_ids)
-        on_progress(Progress(count, len(seeds), count - bad, bad))
+    try:
+        for lines in map_in_order(work, todo, options.workers, chunk=chunk):
+            journal.append(lines)
+            count, bad = len(journal.offsets), len(journal.rejected_ids)
+            on_progress(Progress(count, len(seeds), count - bad, bad))
+    except SandboxDown as error:
+        raise UserError(
+            f"the sandbox failed, so that nothing is known of a program: {error}",
+            where=str(journal.path.parent),
+            way_out="give the same command again: it goes on where it stopped",
+        ) from error
     return list(journal.rejections())
 
 

@@ -9,9 +9,10 @@ from difflib import SequenceMatcher
 from rich.console import Console
 from rich.text import Text
 
-from tracelift_groups.records import Group, Trace
+from tracelift_groups.records import Certificate, Group, Trace
 
 _WORD = re.compile(r"\s+|[^\s]+")
+_LONGEST = 60
 _REMOVED, _ADDED = "red strike", "bold green"
 
 
@@ -31,8 +32,9 @@ def print_group(console: Console, group: Group, kind: str | None = None) -> None
 def _print_flaw(console: Console, trace: Trace, parent: Trace) -> None:
     title = Text(f"\n{trace.kind}", style="bold yellow")
     if cert := trace.certificate:
-        answer = f"answer {cert.answer_before} -> {cert.answer_after}"
-        title.append(f"  {cert.operator}, {cert.severity}, step {cert.step}, {answer}", style="dim")
+        title.append(
+            f"  {cert.operator}, {cert.severity}, step {cert.step}{_outcome(cert)}", style="dim"
+        )
     console.print(title)
     if console.color_system is None:
         console.print(Text(plain_diff(parent.text, trace.text)))
@@ -40,6 +42,24 @@ def _print_flaw(console: Console, trace: Trace, parent: Trace) -> None:
         console.print(word_diff(parent.text, trace.text))
     labels = "  ".join(f"{name} {label}" for name, label in trace.rubric.labels.items())
     console.print(Text(f"{labels}  total {trace.rubric.total:.2f}", style="dim"))
+
+
+def _outcome(cert: Certificate) -> str:
+    """What the flaw comes to: another answer, or a test that the program fails."""
+    if cert.input is not None:
+        given, expected, got = (
+            shortened(text or "") for text in (cert.input, cert.expected, cert.got)
+        )
+        return f"; given {given} the program gives {got} for {expected}"
+    if cert.answer_before is not None:
+        return f", answer {cert.answer_before} -> {cert.answer_after}"
+    return ""
+
+
+def shortened(text: str) -> str:
+    """Return a text on one line, of some length at most."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def plain_diff(before: str, after: str) -> str:

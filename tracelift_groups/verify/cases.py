@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracelift_groups.verify.code import CodeVerifier, StdioTest
+from tracelift_groups.verify.sandbox import InfraError
 from tracelift_groups.verify.verdict import Result, Verdict
 
 _GOT = "_got"
@@ -132,7 +133,13 @@ class CaseTests:
             raise RuntimeError(f"the sandbox failed: {result.detail}")
         if result.verdict is Verdict.PASS:
             return None
-        return Failure(number, case, result.verdict, _got(result))
+        got = _got(result)
+        if not case.code and result.verdict is Verdict.WRONG_ANSWER:
+            try:
+                got = _shortened(verifier.output(program, case.input).rstrip())
+            except InfraError as error:
+                raise RuntimeError(f"the sandbox failed: {error}") from error
+        return Failure(number, case, result.verdict, got)
 
 
 def _got(result: Result) -> str:
@@ -141,6 +148,10 @@ def _got(result: Result) -> str:
     if result.verdict is Verdict.WRONG_ANSWER:
         detail = re.sub(r"^AssertionError: ", "", detail)
     return _ADDRESS.sub("0x…", detail) or result.verdict.value
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def read_tests(text: str) -> CaseTests:

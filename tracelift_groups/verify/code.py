@@ -29,8 +29,9 @@ from tracelift_groups.verify.sandbox import (
 from tracelift_groups.verify.verdict import Result, Verdict
 
 _IMPORTS_NUMPY = re.compile(
-    r"^[ \t]*(?:import|from)[ \t]+(?:[\w., ]+,[ \t]*)?numpy\b", re.MULTILINE
+    r"^[ \t]*+(?:import|from)[ \t]++(?:[\w., ]+,[ \t]*)?numpy\b", re.MULTILINE
 )
+_USES_NUMPY = re.compile(r"\b(?:np|numpy)\.")
 _NEARLY_ALL_MEMORY = 0.9
 
 
@@ -137,8 +138,9 @@ class CodeVerifier:
         """The layers in force, for logs and provenance."""
         return self._plain.isolation.tier if isinstance(self._plain, SandboxPool) else "remote"
 
-    def _runner(self, code: str) -> Runner:
-        if not _IMPORTS_NUMPY.search(code):
+    def _runner(self, code: str, trusted: str = "") -> Runner:
+        """The pool for a program, and for setup and tests, which may use `np` without an import."""
+        if not _IMPORTS_NUMPY.search(f"{code}\n{trusted}") and not _USES_NUMPY.search(trusted):
             return self._plain
         with self._lock:
             if self._numpy is None:
@@ -149,6 +151,15 @@ class CodeVerifier:
                 except UserError:  # not installed: the program's import says so
                     self._numpy = self._plain
             return self._numpy
+
+    def output(self, code: str, stdin: str) -> str:
+        """Runs a program that reads stdin, and returns what it wrote to stdout.
+
+        Raises:
+            InfraError: The sandbox failed.
+        """
+        run = self._runner(code).run(ProgramJob(code, stdin, self.limits))
+        return run.stdout.decode(errors="replace")
 
     def stdio(
         self, code: str | None, tests: Sequence[StdioTest], *, every_test: bool = False
@@ -213,9 +224,7 @@ class CodeVerifier:
             return Result(Verdict.NO_CODE, 0, 1, "no program in the reply")
         job = FunctionJob(code, tests, entry_point, setup, self.limits)
         try:
-            return _judge_function(
-                self._runner(f"{setup}\n{code}\n{tests}").check(job), self.limits
-            )
+            return _judge_function(self._runner(code, f"{setup}\n{tests}").check(job), self.limits)
         except InfraError as error:
             return Result(Verdict.SANDBOX_ERROR, 0, 1, str(error))
 

@@ -15,7 +15,7 @@ from tracelift_groups.perturb.code import twins
 from tracelift_groups.perturb.code.checks import certify, check_sound
 from tracelift_groups.perturb.code.drafts import Draft, drafts_of, sentence_proposals
 from tracelift_groups.perturb.code.evidence import Unconfirmed
-from tracelift_groups.perturb.code.facts import Fact, facts_of
+from tracelift_groups.perturb.code.facts import Fact, facts_of, said_by
 from tracelift_groups.perturb.code.operators.vague import without_specifics
 from tracelift_groups.perturb.code.runs import Runs
 from tracelift_groups.perturb.code.text import CodeTrace
@@ -29,6 +29,7 @@ _PATIENCE = 12
 _TRIES_PER_FACT = 3
 _SHORTER = frozenset({"vague_pseudo_solution", "missing_edge_case"})
 _FROM_LONGEST = 0.8
+_FROM_REFERENCE = 0.4
 _QUOTED = re.compile(r"`([^`]+)`")
 _FACTS_PER_TWIN = (2, 3, 3)
 
@@ -83,9 +84,11 @@ class Engine:
                 trace = self._reference.trace
                 if less:
                     trace = twins.say_less(trace, rng)
+                if reword:
+                    trace = twins.say_otherwise(trace, rng)
                 trace = twins.say_more(trace, added, rng)
                 if reword:
-                    trace = twins.lay_out(twins.say_otherwise(trace, rng), rng)
+                    trace = twins.lay_out(trace, rng)
                 if trace.key not in keys and self._sound(trace):
                     keys.add(trace.key)
                     found.append(trace)
@@ -163,6 +166,7 @@ class Engine:
                 if len(found) >= least and len(made) < len(found):
                     break  # further rounds only fill up
             rest = made if len(found) < least else []
+            rest.sort(key=lambda template: template.id in _SHORTER)  # once is enough of those
         return sorted(found, key=lambda flaw: flaw.kind)
 
     def _drafts(self, sound: Sequence[CodeTrace]) -> list[tuple[int, Draft]]:
@@ -172,7 +176,7 @@ class Engine:
             for draft in drafts_of(trace, self._reference.program)
         ]
         for index, trace in enumerate(sound):
-            vague = without_specifics(trace, self._rng)
+            vague = without_specifics(trace, said_by(self._reference.program))
             write = partial(str, vague.text)
             drafts.append((index, Draft("vague_pseudo_solution", "drop_specifics", None, write)))
         return drafts
@@ -235,8 +239,18 @@ class Engine:
         self._rng.shuffle(parents)
         if template.id in _SHORTER and self._rng.random() < _FROM_LONGEST:
             parents.sort(key=lambda index: -len(sound[index].text))
-        for parent in parents:
-            yield from sorted(
-                (pair for pair in own if pair[0] == parent),
-                key=lambda pair: -(self._rng.random() ** (1 / weights[pair[1].operator])),
-            )
+        # What the source itself says is the better place, where there is something to hold on to.
+        if 0 in parents and self._rng.random() < _FROM_REFERENCE:
+            parents.remove(0)
+            parents.insert(0, 0)
+        # Operators of little weight are for want of better ones, on whatever parent.
+        for strong in (True, False):
+            for parent in parents:
+                yield from sorted(
+                    (
+                        (index, draft)
+                        for index, draft in own
+                        if index == parent and (weights[draft.operator] >= 1) == strong
+                    ),
+                    key=lambda pair: -(self._rng.random() ** (1 / weights[pair[1].operator])),
+                )

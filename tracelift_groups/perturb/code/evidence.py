@@ -20,6 +20,7 @@ _FEWEST_SPECIFICS = 5
 _MOST_LEFT = 0.2
 _FEWEST_WORDS = 20
 _SAME_TOPIC = 0.7
+_FEWEST_CHANGED = 0.3
 _WORD = re.compile(r"[A-Za-z]{4,}")
 
 
@@ -154,16 +155,20 @@ def program_fails(exhibit: Exhibit) -> None:
 
 
 def guard_gone(exhibit: Exhibit) -> None:
-    """The program that follows asks for fewer conditions than the verified one."""
+    """The program that follows handles fewer cases than the verified one."""
     assert exhibit.made is not None
-    if _conditions(exhibit.made) >= _conditions(exhibit.program):
+    if _handled(exhibit.made) >= _handled(exhibit.program):
         raise Unconfirmed("no guard is gone")
 
 
-def _conditions(program: Program) -> int:
+def _handled(program: Program) -> int:
+    """Count what can handle a case: statements, conditions and their parts, clamps."""
     nodes = list(ast.walk(program.tree))
     joined = sum(len(node.values) - 1 for node in nodes if isinstance(node, ast.BoolOp))
-    return joined + sum(isinstance(node, ast.If) for node in nodes)
+    clamps = sum(
+        isinstance(node, ast.Call) and ast.unparse(node.func) in ("min", "max") for node in nodes
+    )
+    return joined + clamps + sum(isinstance(node, ast.stmt | ast.IfExp) for node in nodes)
 
 
 def specifics_gone(exhibit: Exhibit) -> None:
@@ -173,6 +178,10 @@ def specifics_gone(exhibit: Exhibit) -> None:
         raise Unconfirmed(f"the parent has {had} specifics to lose")
     if has > _MOST_LEFT * had:
         raise Unconfirmed(f"{has} of {had} specifics are still there")
+    kept = {sentence.text for sentence in exhibit.flawed.sentences}
+    changed = sum(sentence.text not in kept for sentence in exhibit.parent.sentences)
+    if changed < _FEWEST_CHANGED * len(exhibit.parent.sentences):
+        raise Unconfirmed("most of the sentences are as they were")
     if exhibit.made is not None:
         raise Unconfirmed("a vague plan leads to no one program")
 

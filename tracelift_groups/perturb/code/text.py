@@ -70,14 +70,18 @@ class CodeTrace:
         for edit in edits:
             by_line.setdefault(edit.sentence.line, []).append(edit)
         lines: list[str] = []
-        for number, line in enumerate(self.lines):
+        given: dict[tuple[int, str], int] = {}
+        for number, (line, item) in enumerate(zip(self.lines, _items(self.lines), strict=True)):
             made = _edit_line(line, by_line.get(number, []))
             if made is None:
                 if lines and not lines[-1].strip() and not self._next(number).strip():
                     lines.pop()
                 continue
+            if item is not None:
+                given[item.list] = given.get(item.list, item.first - 1) + 1
+                made = _NUMBER.sub(rf"\g<1>{given[item.list]}\g<3>", made, count=1)
             lines.append(made)
-        return CodeTrace("\n".join(_renumber(lines)).strip())
+        return CodeTrace("\n".join(lines).strip())
 
     def _next(self, number: int) -> str:
         return self.lines[number + 1] if number + 1 < len(self.lines) else ""
@@ -131,19 +135,28 @@ def is_heading(text: str) -> bool:
     return bool(re.fullmatch(r"[*_#\s]*[^.`]{1,60}?[*_]*:\s*[*_]*|\*\*[^*]{1,60}\*\*:?", text))
 
 
-def _renumber(lines: list[str]) -> list[str]:
-    """Number lists that lost or gained an item anew, starting where they started."""
-    made: list[str] = []
-    counts: dict[str, int] = {}
+class _Item(NamedTuple):
+    """An item of a numbered list: which list it is in, and that list's first number."""
+
+    list: tuple[int, str]
+    first: int
+
+
+def _items(lines: Iterable[str]) -> list[_Item | None]:
+    """Which numbered list each line is an item of."""
+    items: list[_Item | None] = []
+    lists: dict[str, _Item] = {}
+    count = 0
     for line in lines:
         match = _NUMBER.match(line)
         if match is None:
             if line.strip() and not line.startswith((" ", "\t", "-", "*")):
-                counts.clear()
-            made.append(line)
+                lists.clear()
+            items.append(None)
             continue
-        indent, number, rest = match.groups()
-        wanted = counts.get(indent, int(number) - 1) + 1
-        counts[indent] = wanted
-        made.append(f"{indent}{wanted}{rest}{line[match.end() :]}")
-    return made
+        indent, number, _ = match.groups()
+        if indent not in lists:
+            count += 1
+            lists[indent] = _Item((count, indent), int(number))
+        items.append(lists[indent])
+    return items

@@ -41,12 +41,12 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("is empty", "has nothing in it"),
     ("return", "give back"),
     ("returns", "gives back"),
-    ("contains", "holds"),
-    ("contain", "hold"),
     ("finally,", "in the end,", "at the end,"),
 )  # fmt: skip
 # Turning these back at random would read badly; they are known when read, not written.
 _READ_ONLY = frozenset({"give back", "gives back"})
+# "at least one repeated digit" is no comparison that could be put another way.
+_STAYS = frozenset({"at least", "at most"})
 _CANON = {words: row[0] for row in SYNONYMS for words in row}
 _ANY = re.compile(
     r"(?<![\w`-])(?:"
@@ -89,7 +89,7 @@ def reworded(sentence: str, rng: Random, share: float) -> str:
     def other(match: re.Match[str]) -> str:
         row = next(row for row in SYNONYMS if _CANON[match[0].lower()] == row[0])
         choices = [w for w in row if w != match[0].lower() and w not in _READ_ONLY]
-        if not choices or rng.random() > share or match[0].lower() in _READ_ONLY:
+        if not choices or rng.random() > share or match[0].lower() in _READ_ONLY | _STAYS:
             return match[0]
         new = rng.choice(choices)
         return new[0].upper() + new[1:] if match[0][0].isupper() else new

@@ -87,9 +87,22 @@ def loop_of(program: Program, node: ast.AST) -> ast.For | ast.While | None:
     return outer if isinstance(outer, ast.For | ast.While) else None
 
 
-def direct(loop: ast.For | ast.While, node: ast.stmt) -> bool:
-    """Whether a statement stands in a loop's body itself, under no condition."""
-    return any(node is child for child in loop.body)
+def reached(program: Program, node: ast.stmt) -> bool:
+    """Whether a statement is carried out in every pass of its loop, or call of its function.
+
+    It stands in the body itself, and nothing before it leaves the body early. What is said of it
+    then needs no "if it comes to that".
+    """
+    parent = program.parents.get(node)
+    if not isinstance(parent, ast.FunctionDef | ast.For | ast.While) or node not in parent.body:
+        return False
+    before = parent.body[: parent.body.index(node)]
+    return not any(
+        isinstance(child, ast.Return | ast.Continue | ast.Break | ast.Raise)
+        for other in before
+        if not isinstance(other, ast.FunctionDef | ast.ClassDef)
+        for child in ast.walk(other)
+    )
 
 
 def without(program: Program, node: ast.stmt) -> str | None:

@@ -12,7 +12,9 @@ from tracelift_groups.perturb.code.facts.fact import (
     assigned,
     loop_of,
     names_in,
+    reached,
     show,
+    starts_as,
     statements,
     without,
     worded,
@@ -55,6 +57,10 @@ _IF_ELSE = (
     "When `{test}`, the step is `{then}`, in the other case `{other}`.",
 )
 _STEP = ("Each pass does `{code}`.", "In each pass, `{code}`.", "The step of a pass is `{code}`.")
+_BEHIND = (
+    "After the loop one step is left: `{code}`.",
+    "Once the loop is over, `{code}` follows.",
+)
 _RETURN = (
     "The result is `{value}`.",
     "In the end we return `{value}`.",
@@ -65,11 +71,16 @@ _RETURN_ELSE = (
     "Where nothing was returned before, we return `{value}`.",
 )
 _RETURN_OF = ("`{f}` returns `{value}`.", "What `{f}` gives is `{value}`.")
+_RETURN_OF_ELSE = (
+    "Where nothing was returned before, `{f}` returns `{value}`.",
+    "If the end of `{f}` is reached, it gives `{value}`.",
+)
 _BRANCHES = (
     "If `{test}`, then `{other}`, and otherwise `{then}`.",
     "We do `{other}` when `{test}`, else `{then}`.",
     "When `{test}`, the step is `{other}`, in the other case `{then}`.",
 )
+_OVER = ("The loop goes over `{it}`.", "We walk through `{it}` once.")
 _FORWARD = (
     "The loop goes over `{it}` from front to back.",
     "We walk through `{it}` once, the first entry first and the last one last.",
@@ -86,73 +97,6 @@ _FALLING = (
     "`{v}` runs over `{it}` from its last value to its first.",
     "The loop takes `{v}` through `{it}` in reverse, not in that order.",
 )
-_WHILE = (
-    "The loop goes on while `{test}`.",
-    "This repeats as long as the condition `{test}` holds.",
-    "We keep going while `{test}`.",
-)
-_GUARD = (
-    "If `{test}`, the answer is `{value}` at once.",
-    "`{value}` is returned right away when `{test}`.",
-    "Where the condition `{test}` holds, the value `{value}` is returned.",
-)
-_GUARD_BARE = (
-    "If `{test}`, the function returns at once.",
-    "There is nothing to do when `{test}`, so we return.",
-    "When `{test}`, we return straight away.",
-)
-_SKIP = (
-    "Whenever `{test}`, the rest of the pass is skipped.",
-    "We skip to the next pass when `{test}`.",
-    "A pass where `{test}` is left out.",
-)
-_BREAK = (
-    "The loop ends early once `{test}`.",
-    "As soon as `{test}`, we leave the loop.",
-    "Once `{test}`, the loop is over.",
-)
-_IF = (
-    "If `{test}`, then `{then}`.",
-    "Whenever the condition `{test}` holds, we do `{then}`.",
-    "When `{test}`, the step is `{then}`.",
-)
-_IF_ELSE = (
-    "If `{test}`, then `{then}`, and otherwise `{other}`.",
-    "We do `{then}` when `{test}`, else `{other}`.",
-    "When `{test}`, the step is `{then}`, in the other case `{other}`.",
-)
-_STEP = ("Each pass does `{code}`.", "In each pass, `{code}`.", "The step of a pass is `{code}`.")
-_RETURN = (
-    "The result is `{value}`.",
-    "In the end we return `{value}`.",
-    "What comes out is `{value}`.",
-)
-_RETURN_ELSE = (
-    "If the end is reached, the result is `{value}`.",
-    "Where nothing was returned before, we return `{value}`.",
-)
-_RETURN_OF = ("`{f}` returns `{value}`.", "What `{f}` gives is `{value}`.")
-_BRANCHES = (
-    "If `{test}`, then `{other}`, and otherwise `{then}`.",
-    "We do `{other}` when `{test}`, else `{then}`.",
-    "When `{test}`, the step is `{other}`, in the other case `{then}`.",
-)
-_FORWARD = (
-    "The loop goes over `{it}` from front to back.",
-    "We walk through `{it}` once, the first entry first and the last one last.",
-)
-_BACKWARD = (
-    "The loop goes over `{it}` from back to front.",
-    "We walk through `{it}` once, the last entry first and the first one last.",
-)
-_RISING = (
-    "`{v}` runs over `{it}`, from its first value on.",
-    "The loop takes `{v}` through `{it}` in that order.",
-)
-_FALLING = (
-    "`{v}` runs over `{it}`, from its last value down.",
-    "The loop takes `{v}` through `{it}` in the reverse order.",
-)
 _INIT = (
     "`{v}` starts at `{value}`.",
     "At first the value of `{v}` is `{value}`.",
@@ -163,6 +107,8 @@ _INIT = (
 def flow_facts(program: Program) -> Iterator[Fact]:
     """Yield what can be said of a program's loops, conditions and results."""
     for node in statements(program):
+        if isinstance(node, ast.For | ast.While):
+            yield from _behind_loop(program, node)
         if isinstance(node, ast.For):
             yield from _for(program, node)
         elif isinstance(node, ast.While):
@@ -190,12 +136,13 @@ def _returned(program: Program, node: ast.Return) -> Iterator[Fact]:
         return
     if node is not function.body[-1] or isinstance(value, ast.Name):
         return
+    several = sum(isinstance(other, ast.Return) for other in ast.walk(function)) > 1
     if program.around(function, ast.FunctionDef) is not None:
-        about = ast.Tuple([ast.Name(function.name, ast.Load()), value], ast.Load())
-        yield from _said(
-            "returned", _RETURN_OF, about, f=ast.Name(function.name, ast.Load()), value=value
-        )
-    elif sum(isinstance(other, ast.Return) for other in ast.walk(function)) > 1:
+        name = ast.Name(function.name, ast.Load())
+        about = ast.Tuple([name, value], ast.Load())
+        patterns = _RETURN_OF_ELSE if several else _RETURN_OF
+        yield from _said("returned", patterns, about, f=name, value=value)
+    elif several:
         yield from _said("returned", _RETURN_ELSE, value, value=value)
     elif not isinstance(value, ast.Constant):
         yield from _said("returned", _RETURN, value, value=value)
@@ -213,6 +160,9 @@ def _for(program: Program, node: ast.For) -> Iterator[Fact]:
         values = {"v": node.target.id, "it": shown}
         true, false, form = _RISING, _FALLING, "for_range"
     else:
+        if _has_no_order(program, node):
+            yield from _said("for_over", _OVER, node.iter, it=node.iter)
+            return
         values = {"it": shown}
         true, false, form = _FORWARD, _BACKWARD, "for_over"
     about = (*names_in(node.target), *names_in(node.iter))
@@ -220,10 +170,23 @@ def _for(program: Program, node: ast.For) -> Iterator[Fact]:
     yield Fact(form, about, worded(true, **values), (against,))
 
 
+def _has_no_order(program: Program, node: ast.For) -> bool:
+    """Whether a loop goes over a set or a mapping, where front and back mean nothing."""
+    text = ast.unparse(node.iter)
+    if text.endswith((".items()", ".values()", ".keys()")) or text.startswith(("set(", "{")):
+        return True
+    if not isinstance(node.iter, ast.Name):
+        return False
+    starts = [ast.unparse(value) for value in starts_as(program, node.iter.id, node)]
+    return any(
+        start.startswith(("set(", "{", "dict(", "defaultdict(", "Counter(")) for start in starts
+    )
+
+
 def _if(program: Program, node: ast.If) -> Iterator[Fact]:
     if isinstance(program.parents.get(node), ast.If) and _is_elif(program, node):
         return
-    if len(node.body) != 1:
+    if len(node.body) != 1 or not reached(program, node):
         return
     only = node.body[0]
     if not node.orelse and isinstance(only, ast.Return | ast.Continue | ast.Break):
@@ -288,16 +251,41 @@ def is_boundary(program: Program, guard: ast.If) -> bool:
     return value is None or isinstance(value, ast.Constant | ast.Name | ast.Attribute)
 
 
+def _works_out(target: ast.expr, value: ast.expr) -> bool:
+    """Whether an assignment to a name is worth a sentence: it works something out."""
+    kinds = (ast.Call, ast.BinOp, ast.IfExp, ast.Compare, ast.Subscript)
+    return isinstance(target, ast.Name) and isinstance(value, kinds)
+
+
+def _behind_loop(program: Program, node: ast.For | ast.While) -> Iterator[Fact]:
+    """The one step between a loop and the end of its function: what the last pass left open."""
+    function = program.parents.get(node)
+    if not isinstance(function, ast.FunctionDef) or node not in function.body:
+        return
+    rest = function.body[function.body.index(node) + 1 :]
+    if len(rest) != 2 or not isinstance(rest[1], ast.Return):
+        return
+    only = rest[0]
+    if not isinstance(only, ast.Assign | ast.AugAssign | ast.Expr):
+        return
+    code = show(only)
+    if code is not None:
+        gone = Untruth("missing_edge_case", "drop_last_step", (), partial(without, program, only))
+        yield Fact("behind_loop", names_in(only), worded(_BEHIND, code=code), (gone,))
+
+
 def _assignment(
     program: Program, node: ast.stmt, target: ast.expr, value: ast.expr
 ) -> Iterator[Fact]:
     loop = loop_of(program, node)
     if isinstance(value, ast.Constant) and isinstance(target, ast.Name):
-        if value.value is not None and not isinstance(value.value, bool) and loop is None:
+        plain = value.value is not None and not isinstance(value.value, bool)
+        if plain and loop is None and isinstance(program.parents.get(node), ast.FunctionDef):
             yield from _said("start", _INIT, target, v=target, value=value)
     elif (
         loop is not None
-        and isinstance(target, ast.Subscript)
+        and (isinstance(target, ast.Subscript) or _works_out(target, value))
         and any(node is other for other in loop.body)
+        and reached(program, node)
     ):
         yield from _said("step", _STEP, node, code=node)

@@ -11,19 +11,19 @@ from tracelift_groups.perturb.code.program import Program
 
 _KIND = "wrong_algorithm"
 _ORDER = (
-    "`{v}` is put in {order} order first, not in {other}.",
+    "`{v}` is put in {order} order, not in {other}.",
     "We do not take `{v}` as it comes but in {order} order, which is not {other}.",
 )
 _UNSORTED = (
-    "`{v}` is not put in {order} order first, nor in {other}.",
+    "`{v}` is not put in {order} order, nor in {other}.",
     "We do take `{v}` as it comes, not in {order} order, and not in {other}.",
 )
 _KEYED = (
-    "`{v}` is sorted by `{key}` first, and not taken as it comes.",
+    "`{v}` is sorted by `{key}`, and not taken as it comes.",
     "We do not take `{v}` as it comes but in the order of `{key}`.",
 )
 _UNKEYED = (
-    "`{v}` is taken as it comes first, and not sorted by `{key}`.",
+    "`{v}` is taken as it comes, and not sorted by `{key}`.",
     "We do take `{v}` as it comes, not in the order of `{key}`.",
 )
 _TAKES = (

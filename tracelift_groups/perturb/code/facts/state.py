@@ -10,10 +10,10 @@ from tracelift_groups.perturb.code.facts.fact import (
     Fact,
     Untruth,
     assigned,
-    direct,
     instead,
     loop_of,
     names_in,
+    reached,
     show,
     starts_as,
     statements,
@@ -185,16 +185,15 @@ def _best(program: Program, node: ast.stmt, v: ast.Name, x: ast.expr, most: str)
         more = "larger" if most == "largest" else "smaller"
         yield from _fact("running_best", node, _BETTER, made, v=v, x=x, more=more)
         return
-    loop = loop_of(program, node)
     # Under a condition "of all passes" would say too much.
-    patterns = _BEST if loop and direct(loop, node) else _BEST[:2]
+    patterns = _BEST if reached(program, node) else _BEST[:2]
     yield from _fact("running_best", node, patterns, made, v=v, x=x, most=most)
 
 
 def _is_extreme(value: ast.expr) -> bool:
-    """Whether a starting value gives way to any other: infinity, -1, 0 and the like."""
+    """Whether a starting value gives way to any other."""
     text = ast.unparse(value)
-    return "inf" in text or "maxsize" in text or text in ("0", "-1", "1", "None")
+    return "inf" in text or "maxsize" in text
 
 
 def _extreme(value: ast.expr, name: str) -> tuple[str, ast.expr] | None:
@@ -245,9 +244,9 @@ def _added(program: Program, node: ast.AugAssign, loop: ast.For | ast.While) -> 
         return
     changed = partial(instead, program, node, f"{target.id} = {ast.unparse(x)}")
     above = program.parents.get(node)
-    if direct(loop, node) and not isinstance(x, ast.Constant):
+    if reached(program, node) and not isinstance(x, ast.Constant):
         yield from _fact("running_sum", node, _SUM, changed, v=target, x=x)
-    elif isinstance(above, ast.If) and node in above.body and direct(loop, above):
+    elif isinstance(above, ast.If) and node in above.body and reached(program, above):
         if isinstance(x, ast.Constant) and x.value == 1:
             yield from _fact("running_count", node, _COUNT, changed, v=target, test=above.test)
         elif not isinstance(x, ast.Constant):
@@ -288,7 +287,7 @@ def _assigned(
     if extreme := _extreme(value, target.id):
         yield from _best(program, node, target, extreme[1], extreme[0])
     elif (
-        direct(loop, node)
+        reached(program, node)
         and not isinstance(value, ast.Constant)
         and target.id not in names_in(value)
         and any(starts_as(program, target.id, node))
@@ -305,7 +304,7 @@ def _stored(
     """``d[k] = x`` in a mapping."""
     name, key = target.value, target.slice
     assert isinstance(name, ast.Name)
-    if name.id in names_in(value):
+    if name.id in names_in(value) or not reached(program, node):
         return
     code = f"{name.id}.setdefault({ast.unparse(key)}, {ast.unparse(value)})"
     yield from _fact(
@@ -325,7 +324,7 @@ def _call(
     if loop is None or len(call.args) != 1 or call.keywords:
         return
     x = call.args[0]
-    if method == "add" and not isinstance(x, ast.Constant):
+    if method == "add" and not isinstance(x, ast.Constant) and _each(program, node, name.id):
         emptied = f"{name.id}.clear()\n{ast.unparse(node)}"
         yield from _fact(
             "all_seen", node, _SEEN, partial(instead, program, node, emptied), s=name, x=x
@@ -335,6 +334,15 @@ def _call(
         yield from _fact(
             "gathered", node, _GATHER, partial(instead, program, node, front), v=name, x=x
         )
+
+
+def _each(program: Program, node: ast.stmt, name: str) -> bool:
+    """Whether a set gets its element in every pass, or where it has it not yet."""
+    above = program.parents.get(node)
+    if isinstance(above, ast.If) and node in above.body and isinstance(above.test, ast.Compare):
+        new = isinstance(above.test.ops[0], ast.NotIn)
+        return new and ast.unparse(above.test.comparators[0]) == name and reached(program, above)
+    return reached(program, node)
 
 
 def _is_list(program: Program, name: ast.Name, node: ast.AST) -> bool:

@@ -30,7 +30,7 @@ __all__ = ["OPERATOR_NAMES", "SENTENCE_OPERATORS", "Proposal", "proposals"]
 # What templates may name: the small changes that the operators below make.
 OPERATOR_NAMES = frozenset(
     "strictness drop_one late_start early_start early_end shift_index shift_slice shift_start "
-    "drop_guard drop_check "
+    "drop_guard drop_check drop_case drop_clamp drop_last_step "
     "reverse_sort skip_sort reverse_loop swap_branches other_end other_extreme other_call "
     "other_operation other_connective drop_call "
     "running_best running_sum running_count partial_sum all_seen latest_of tally gathered carried "

@@ -70,6 +70,9 @@ def _changes(fragment: Fragment) -> Iterator[_Change]:
             yield from _binary(fragment, node)
         elif isinstance(node, ast.BoolOp):
             yield from _boolean(fragment, node)
+        elif isinstance(node, ast.IfExp):
+            body = fragment.code[slice(*_span(node.body))]
+            yield _Change("missing_edge_case", "drop_check", *_span(node), body)
         elif isinstance(node, ast.Call):
             yield from _call(fragment, node)
         elif isinstance(node, ast.Subscript):
@@ -106,6 +109,9 @@ def _compare(fragment: Fragment, node: ast.Compare) -> Iterator[_Change]:
 
 
 def _binary(fragment: Fragment, node: ast.BinOp) -> Iterator[_Change]:
+    whole = fragment.node
+    if isinstance(whole, ast.Assign) and ast.unparse(whole.targets[0]) == ast.unparse(node.left):
+        return  # x = x + 1: a step, not a bound
     if isinstance(node.op, ast.Add | ast.Sub) and _is_one(node.right):
         yield _Change("off_by_one", "drop_one", _span(node.left)[1], _span(node.right)[1], "")
         return
@@ -125,6 +131,9 @@ def _boolean(fragment: Fragment, node: ast.BoolOp) -> Iterator[_Change]:
         at = _sign(fragment, node.values[0], node.values[1], word)
         if at is not None:
             yield _Change("wrong_algorithm", "other_connective", *at, other)
+    if isinstance(node.op, ast.Or):
+        start, end = _span(node.values[-2])[1], _span(node.values[-1])[1]
+        yield _Change("missing_edge_case", "drop_case", start, end, "")
     if isinstance(node.op, ast.And) and _checks_boundary(node.values[0]):
         start, end = _span(node.values[0])[0], _span(node.values[1])[0]
         yield _Change("missing_edge_case", "drop_check", start, end, "")
@@ -151,6 +160,12 @@ def _call(fragment: Fragment, node: ast.Call) -> Iterator[_Change]:
         yield _Change("wrong_algorithm", "drop_call", *_span(node), f"({inner})")
     if name == "range" and isinstance(node.func, ast.Name) and node.args:
         yield from _range(fragment, node)
+    if name in ("min", "max") and isinstance(node.func, ast.Name) and len(node.args) == 2:
+        one, two = node.args
+        for bound, other in ((one, two), (two, one)):
+            if isinstance(bound, ast.Constant) or ast.unparse(bound).startswith("len("):
+                free = fragment.code[slice(*_span(other))]
+                yield _Change("missing_edge_case", "drop_clamp", *_span(node), free)
 
 
 def _range(fragment: Fragment, node: ast.Call) -> Iterator[_Change]:
@@ -196,8 +211,6 @@ def _update(fragment: Fragment, node: ast.AugAssign) -> Iterator[_Change]:
         return
     if isinstance(node.op, ast.Add | ast.Sub):
         yield _Change("wrong_invariant", "overwrite", *at, "=")
-    if type(node.op) in _OTHER_SIGN:
-        yield _Change("wrong_algorithm", "other_operation", *at, f"{_OTHER_SIGN[type(node.op)]}=")
 
 
 def _assignment(node: ast.Assign) -> Iterator[_Change]:
