@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
+LEETCODE = SHARED_DATA / "derived" / "leetcode_seeds.jsonl.gz"
 GSM8K_TRAIN = SHARED_DATA / "derived" / "gsm8k_train_minus_heldout.jsonl"
 
 Tlg = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -25,9 +26,8 @@ def tlg() -> Tlg:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=300,
             check=False,
-            **options,  # type: ignore[call-overload]
+            **{"timeout": 300, **options},  # type: ignore[call-overload]
         )
 
     return run

@@ -59,7 +59,6 @@ class Case:
 class Failure:
     """A case that a program fails: the verdict, and what the program gave instead."""
 
-    number: int
     case: Case
     verdict: Verdict
     got: str
@@ -105,23 +104,12 @@ class CaseTests:
         code = f"def check({name}):\n    {_GOT} = {name}({given})\n    {want}, _shown({_GOT})"
         return Case(given, expected or "", code)
 
-    def run_single(self, verifier: CodeVerifier, program: str, case: Case) -> Failure | None:
-        """Run a case that need not be one of these tests; None when the program passes it.
+    def run_case(self, verifier: CodeVerifier, program: str, case: Case) -> Failure | None:
+        """Run one case, of these tests or made for them; None when the program passes it.
 
         Raises:
             RuntimeError: The sandbox failed, so that nothing is known.
         """
-        return self._run(verifier, program, -1, case)
-
-    def run_case(self, verifier: CodeVerifier, program: str, number: int) -> Failure | None:
-        """Run one case; None when the program passes it.
-
-        Raises:
-            RuntimeError: The sandbox failed, so that nothing is known.
-        """
-        return self._run(verifier, program, number, self.cases[number])
-
-    def _run(self, verifier: CodeVerifier, program: str, number: int, case: Case) -> Failure | None:
         if case.code:
             code = f"{_SHOW}\n{case.code}"
             result = verifier.function(
@@ -139,7 +127,7 @@ class CaseTests:
                 got = _shortened(verifier.output(program, case.input).rstrip())
             except InfraError as error:
                 raise RuntimeError(f"the sandbox failed: {error}") from error
-        return Failure(number, case, result.verdict, got)
+        return Failure(case, result.verdict, got)
 
 
 def _got(result: Result) -> str:

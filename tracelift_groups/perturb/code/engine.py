@@ -139,8 +139,7 @@ class Engine:
         return any(self._fails(program) for program in list(programs)[:_TRIES_PER_FACT])
 
     def _fails(self, program: str) -> bool:
-        outcome = self._runs.outcome(program, self._reference.tests, self._name)
-        return outcome.failure is not None
+        return self._runs.fails(program, self._reference.tests, self._name)
 
     def flaws(self, sound: Sequence[CodeTrace], least: int) -> list[Flaw]:
         """Make one certified flaw for each template that applies, on parents drawn at random.

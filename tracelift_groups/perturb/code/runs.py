@@ -71,12 +71,26 @@ class Runs:
     """The sandbox of a process, and what was run in it for the problem at hand."""
 
     def __init__(self, sandbox: Sandbox = Sandbox()) -> None:
-        self._reference = sandbox.verifier(REFERENCE_LIMITS)
+        self._sandbox = sandbox
         self._flawed = sandbox.verifier(FLAWED_LIMITS)
-        self._quick = sandbox.verifier(QUICK_LIMITS)
-        self._slow = sandbox.verifier(SLOW_LIMITS)
-        self._known: dict[tuple[str, str], Outcome] = {}
-        self._scaled: tuple[str, list[Case]] = ("", [])
+        self._others: dict[Limits, CodeVerifier] = {}
+        self._problem = ""
+        self._verdicts: dict[str, Verdict] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._large: list[Case] | None = None
+
+    def _within(self, limits: Limits) -> CodeVerifier:
+        """The verifier with these limits, started when first needed."""
+        if limits not in self._others:
+            self._others[limits] = self._sandbox.verifier(limits)
+        return self._others[limits]
+
+    def _about(self, problem: str) -> None:
+        """Forget what was run for another problem."""
+        if problem != self._problem:
+            self._problem, self._large = problem, None
+            self._verdicts.clear()
+            self._outcomes.clear()
 
     @property
     def isolation(self) -> str:
@@ -85,10 +99,10 @@ class Runs:
 
     def whole(self, program: Program, tests: CaseTests) -> Result:
         """Run a reference against all its tests."""
-        return tests.run(self._reference, program.source)
+        return tests.run(self._within(REFERENCE_LIMITS), program.source)
 
-    def outcome(self, program: str, tests: CaseTests, problem: str) -> Outcome:
-        """Run a flawed program, or recall how it fared.
+    def verdict(self, program: str, tests: CaseTests, problem: str) -> Verdict:
+        """Run a flawed program up to the first test that it fails, or recall the verdict.
 
         Args:
             program: Its source.
@@ -98,25 +112,40 @@ class Runs:
         Raises:
             SandboxDown: The sandbox failed.
         """
-        if self._known and next(iter(self._known))[0] != problem:
-            self._known.clear()
-        key = (problem, program)
-        if key not in self._known:
-            self._known[key] = self._run(program, tests)
-        return self._known[key]
+        self._about(problem)
+        if program not in self._verdicts:
+            result = tests.run(self._flawed, program)
+            if not result.valid:
+                raise SandboxDown(result.detail)
+            self._verdicts[program] = result.verdict
+        return self._verdicts[program]
 
-    def _run(self, program: str, tests: CaseTests) -> Outcome:
-        result = tests.run(self._flawed, program)
-        if not result.valid:
-            raise SandboxDown(result.detail)
-        if result.verdict not in _FAILS:
-            return Outcome(None, passes=result.verdict is Verdict.PASS)
-        failures = [
-            self.case(program, tests, number)
-            for number in range(min(_MOST_CASES, len(tests.cases)))
-        ]
-        found = [one for one in failures if one is not None and repeatable(one)]
-        return Outcome(found[0] if found else None, len(found), len(failures))
+    def fails(self, program: str, tests: CaseTests, problem: str) -> bool:
+        """Whether a flawed program fails a test in a way that another machine would repeat."""
+        return self.verdict(program, tests, problem) in _FAILS
+
+    def outcome(self, program: str, tests: CaseTests, problem: str) -> Outcome:
+        """Run a flawed program on each test by itself, or recall how it fared."""
+        self._about(problem)
+        if program not in self._outcomes:
+            self._outcomes[program] = self._outcome(program, tests, problem)
+        return self._outcomes[program]
+
+    def _outcome(self, program: str, tests: CaseTests, problem: str) -> Outcome:
+        verdict = self.verdict(program, tests, problem)
+        if verdict not in _FAILS:
+            return Outcome(None, passes=verdict is Verdict.PASS)
+        found: list[Failure] = []
+        failed = ran = 0
+        for case in tests.cases[:_MOST_CASES]:
+            failure = self._single(self._flawed, program, tests, case)
+            ran += 1
+            failed += failure is not None
+            if failure is not None and repeatable(failure):
+                found.append(failure)
+            if failure is not None and failure.verdict is Verdict.TIMEOUT:
+                break  # more of them would tell nothing and take long
+        return Outcome(found[0] if found else None, failed, ran)
 
     def too_slow(
         self, program: str, reference: Program, tests: CaseTests, problem: str
@@ -130,52 +159,42 @@ class Runs:
         Raises:
             SandboxDown: The sandbox failed.
         """
-        if self._scaled[0] != problem:
-            self._scaled = (problem, list(self._large_cases(reference, tests)))
-        for case in self._scaled[1]:
-            failure = self._single(self._slow, program, tests, case)
+        self._about(problem)
+        if self._large is None:
+            self._large = list(self._large_cases(reference, tests))
+        for case in self._large:
+            failure = self._single(self._within(SLOW_LIMITS), program, tests, case)
             if failure is not None:
                 return failure if failure.verdict is Verdict.TIMEOUT else None
         return None
 
     def _large_cases(self, reference: Program, tests: CaseTests) -> Iterator[Case]:
+        quick = self._within(QUICK_LIMITS)
         for small in tests.cases[:_SCALED_CASES]:
             for large in scaled(small):
                 asked = tests.made_case(large.input, None, stdin=large.stdin)
                 if asked is None:
                     return
-                shown = self._single(self._quick, reference.plain, tests, asked)
+                shown = self._single(quick, reference.plain, tests, asked)
                 if shown is None or shown.verdict is not Verdict.WRONG_ANSWER:
                     continue
                 if not shown.got or len(shown.got) > _LONGEST_VALUE:
                     continue
                 case = tests.made_case(large.input, shown.got, stdin=large.stdin)
-                if case and self._single(self._quick, reference.plain, tests, case) is None:
+                if case and self._single(quick, reference.plain, tests, case) is None:
                     yield case
 
     def _single(
         self, verifier: CodeVerifier, program: str, tests: CaseTests, case: Case
     ) -> Failure | None:
         try:
-            return tests.run_single(verifier, program, case)
-        except RuntimeError as error:
-            raise SandboxDown(str(error)) from error
-
-    def case(self, program: str, tests: CaseTests, number: int) -> Failure | None:
-        """Run one case.
-
-        Raises:
-            SandboxDown: The sandbox failed.
-        """
-        try:
-            return tests.run_case(self._flawed, program, number)
+            return tests.run_case(verifier, program, case)
         except RuntimeError as error:
             raise SandboxDown(str(error)) from error
 
     def close(self) -> None:
         """End the sandbox."""
-        self._reference.close()
-        for verifier in (self._flawed, self._quick, self._slow):
+        for verifier in (self._flawed, *self._others.values()):
             verifier.close()
 
 
