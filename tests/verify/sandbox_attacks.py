@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from textwrap import dedent
 
-_PRELUDE = (
+PRELUDE = (
     "import sys, os, time, ctypes, socket, struct, signal, errno\n"
     "libc = ctypes.CDLL(None, use_errno=True)\n"
 )
@@ -29,12 +29,14 @@ class Attack:
         code: The program.
         verdicts: Verdicts that are right for it.
         cpu_s: CPU limit to run it under.
+        tests: For functions: asserts of its own; `$EXPECTED` is what the program cannot know.
     """
 
     name: str
     code: str
     verdicts: frozenset[str] = field(default=_FAILS)
     cpu_s: float = 1.0
+    tests: str = ""
 
 
 PROGRAMS: list[Attack] = []
@@ -42,7 +44,7 @@ FUNCTIONS: list[Attack] = []
 
 
 def _program(name: str, code: str, verdicts: frozenset[str] = _FAILS, cpu_s: float = 1.0) -> None:
-    PROGRAMS.append(Attack(name, _PRELUDE + dedent(code), verdicts, cpu_s))
+    PROGRAMS.append(Attack(name, PRELUDE + dedent(code), verdicts, cpu_s))
 
 
 def _function(name: str, code: str, verdicts: frozenset[str] = _FAILS, cpu_s: float = 1.0) -> None:

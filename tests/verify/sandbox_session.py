@@ -12,7 +12,8 @@ import resource
 import sys
 import time
 
-from sandbox_attacks import FUNCTIONS, PROGRAMS
+import sandbox_attacks
+import sandbox_attacks_deep
 from sandbox_benign import PROGRAMS as BENIGN
 from sandbox_world import World
 
@@ -28,6 +29,8 @@ from tracelift_groups.verify.sandbox import (
     SandboxUnavailableError,
 )
 
+PROGRAMS = [*sandbox_attacks.PROGRAMS, *sandbox_attacks_deep.PROGRAMS]
+FUNCTIONS = [*sandbox_attacks.FUNCTIONS, *sandbox_attacks_deep.FUNCTIONS]
 _LONGEST_RUN_S = 8.0
 _GRADER_MEMORY_KIB = 400 << 10
 
@@ -63,7 +66,7 @@ def _attack(pool: SandboxPool) -> dict[str, object]:
             if mode == "program":
                 verdict = verifier.stdio(code, [StdioTest("", f"OK\n{world.token}\n")])
             else:
-                tests = "\n".join(
+                tests = attack.tests.replace("$EXPECTED", world.token) or "\n".join(
                     f"assert solve({i}) == {world.token[:-1] + str(i)!r}" for i in range(3)
                 )
                 verdict = verifier.function(code, tests)

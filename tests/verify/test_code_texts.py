@@ -67,6 +67,12 @@ def test_program_in_a_reply(reply, entry_point, program):
         "if x: " * 50_000,
         "I " + "word " * 100_000,
         "f" + "[" * 100_000 + "\n" + "x." * 100_000,
+        "if " + "a:" * 50_000 + "x",
+        "for " + ":" * 100_000 + "!",
+        "a :" + " " * 100_000 + "!",
+        "f()" + " " * 100_000 + "!",
+        _F + "a" * 100_000 + "`",
+        _F + " " * 100_000 + "`",
     ],
 )
 def test_hostile_replies_cost_little(reply):

@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from tracelift_groups.verify.code import CodeVerifier, StdioTest
-from tracelift_groups.verify.sandbox import InfraError, Layers, Limits, SandboxPool
+from tracelift_groups.verify.sandbox import InfraError, Layers, Limits, ProgramJob, SandboxPool
 from tracelift_groups.verify.verdict import Verdict
 
 _SQUARE = [StdioTest("3\n", "9\n"), StdioTest("4\n", "16\n"), StdioTest("5\n", "25\n")]
@@ -292,6 +292,82 @@ def test_a_program_that_closes_its_side_is_a_failure_not_infra(verifier):
     code = "import os, time\ndef f():\n    os.closerange(3, 200); time.sleep(2)"
     result = verifier.function(code, "assert f() == 1")
     assert result.verdict is Verdict.RUNTIME_ERROR
+
+
+def test_iterators_and_views_travel_both_ways(verifier):
+    code = "def f(xs): return (x + 1 for x in xs)"
+    tests = (
+        "assert list(f(iter([1, 2]))) == [2, 3]\nassert list(f(f([1]))) == [3]\n"
+        "assert list(f({1: 0}.keys())) == [2]\nassert list(f(map(abs, [-4]))) == [5]"
+    )
+    result = verifier.function(code, tests)
+    assert result.verdict is Verdict.PASS, result.detail
+
+
+def test_methods_of_the_programs_objects_can_be_passed_on(verifier):
+    code = "class P:\n    def one(self): return 1\ndef call(f): return f()"
+    result = verifier.function(code, "p = P()\nassert call(p.one) == 1\nassert p.one() == 1")
+    assert result.verdict is Verdict.PASS, result.detail
+
+
+def test_an_exception_of_the_programs_own_is_caught_by_its_builtin_base(verifier):
+    code = "class Low(ValueError): pass\ndef f(x): raise Low(f'{x} is low')"
+    tests = """
+try:
+    f(1)
+    assert False
+except ValueError as error:
+    assert str(error) == '1 is low' and type(error).__name__ == 'Low'
+"""
+    result = verifier.function(code, tests)
+    assert result.verdict is Verdict.PASS, result.detail
+    uncaught = verifier.function(code, "assert f(1) == 1")
+    assert (uncaught.verdict, uncaught.detail) == (Verdict.RUNTIME_ERROR, "Low: 1 is low")
+
+
+def test_a_program_that_dies_is_no_expected_exception(verifier):
+    tests = "try:\n    f()\nexcept Exception:\n    pass\nassert True"
+    dies = verifier.function("import os\ndef f(): os._exit(0)", tests)
+    assert dies.verdict is Verdict.RUNTIME_ERROR
+    swallowed = "try:\n    f()\nexcept BaseException:\n    pass\nassert True"
+    assert verifier.function("import os\ndef f(): os._exit(0)", swallowed).passed == 0
+    assert verifier.function("def f(): raise ValueError", tests).verdict is Verdict.PASS
+
+
+def test_a_tight_output_limit_leaves_room_for_the_report(pool):
+    verifier = CodeVerifier(runner=pool, limits=Limits(output_bytes=100))
+    result = verifier.function("def f(): raise ValueError('\U0001f600' * 900)", "assert f() == 1")
+    assert result.verdict is Verdict.RUNTIME_ERROR
+    assert result.detail.startswith("ValueError: ")
+
+
+def test_tests_nested_too_deeply_are_unusable(verifier):
+    result = verifier.function(_ADD, "assert " + "-" * 100_000 + "add(1, 2) == 3")
+    assert result.verdict is Verdict.SANDBOX_ERROR
+    assert "unusable tests" in result.detail
+
+
+def test_tests_may_use_numpy_without_importing_it():
+    pytest.importorskip("numpy")
+    with CodeVerifier(1) as verifier:
+        result = verifier.function("def f(n): return [n]", "assert np.allclose(f(3), [3.0])")
+    assert result.verdict is Verdict.PASS, result.detail
+
+
+def test_sets_have_one_order_in_program_and_tester_of_every_zygote():
+    words = "{'ab', 'cd', 'ef', 'gh', 'ij', 'kl'}"
+    orders = set()
+    for _ in range(3):
+        with SandboxPool(1) as pool:
+            printed = pool.run(ProgramJob(f"print(*{words})")).stdout.decode().split()
+            orders.add(tuple(printed))
+            verifier = CodeVerifier(runner=pool)
+            result = verifier.function(
+                f"def f(): return list({words})",
+                f"assert f() == {printed!r}\nassert list({words}) == {printed!r}",
+            )
+            assert result.verdict is Verdict.PASS, result.detail
+    assert len(orders) == 1
 
 
 @pytest.mark.parametrize("layers", [Layers(), Layers(namespaces=False)], ids=["ns", "base"])

@@ -6,9 +6,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sandbox_attacks import FUNCTIONS, PROGRAMS
 from sandbox_benign import PROGRAMS as BENIGN
 from sandbox_contexts import CONTEXTS, run_session
+from sandbox_session import FUNCTIONS, PROGRAMS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs run on Linux only")
 

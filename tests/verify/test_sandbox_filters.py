@@ -49,8 +49,7 @@ def _both(machine, name, *arguments):
     """The stricter answer of the two filters, as the kernel combines them."""
     number = syscalls.numbers(machine)[name]
     static = _evaluate(seccomp.zygote_filter(machine), machine, number, *arguments)
-    template = seccomp.child_filter_template(machine)
-    own = _evaluate(seccomp.for_pid(template, _PID), machine, number, *arguments)
+    own = _evaluate(seccomp.ChildFilter(machine).program(_PID), machine, number, *arguments)
     return static if static != _ALLOW else own
 
 

@@ -163,6 +163,11 @@ os._exit(0)
     assert verifier.function(code, "assert f(1) == 2").verdict is not Verdict.PASS
 
 
+def test_an_answer_nested_too_deeply_is_the_programs_failure(verifier):
+    code = "import os\nfor d in range(1, 20):\n    try: os.write(d, b'[' * 60000)\n    except OSError: pass\nos._exit(0)"
+    assert verifier.function(code, "assert f(1) == 2").verdict is Verdict.RUNTIME_ERROR
+
+
 _GOOD = {"status": "Success", "run_result": {"status": "Finished", "return_code": 0, "stdout": "9"}}
 
 

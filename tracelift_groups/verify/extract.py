@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$", re.MULTILINE)
+# Possessive quantifiers throughout: a reply may also be built to make matching take hours.
+_FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+$", re.MULTILINE)
 _PYTHON_TAGS = {"python", "python3", "py", "py3"}
 _OPENS_CODE = re.compile(
     r"""(?x)
@@ -13,10 +14,10 @@ _OPENS_CODE = re.compile(
     | (?:async\ )?def\ \w+\ ?\(  | class\ \w+\ ?[(:] # a definition
     | @\w[\w.]*(?:\(.*\))?$                          # a decorator
     | (?:if|for|while|with|try|match)\b.*:\ *(?:\#.*)?$
-    | (?:if|for|while)\b.*:\ *\S+.*[=(].*$           # a one-line compound statement
-    | [A-Za-z_][\w.]*(?:\[[^\]]*\])?(?:\ *,\ *\*?[A-Za-z_]\w*)*\ *(?::\ *[\w\[\], .]+)?
-      \ *(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=[^=]         # an assignment
-    | [A-Za-z_][\w.]*\(.*\)\ *;?\ *(?:\#.*)?$        # a call
+    | (?:if|for|while)\b[^:]*+:\ *+\S.*[=(]           # a one-line compound statement
+    | [A-Za-z_][\w.]*+(?:\[[^\]]*+\])?+(?:\ *+,\ *+\*?[A-Za-z_]\w*+)*+\ *+
+      (?::[\w\[\], .]++)?+(?://|\*\*|<<|>>|[-+*/%&|^@])?+=[^=]   # an assignment
+    | [A-Za-z_][\w.]*+\(.*\)\ *+;?\ *+(?:\#.*)?$      # a call
     """
 )
 _CONTINUES_CODE = re.compile(

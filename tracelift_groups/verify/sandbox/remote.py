@@ -25,7 +25,7 @@ from typing import Any, cast
 
 from tracelift_groups.errors import UserError
 from tracelift_groups.verify.sandbox import testcode
-from tracelift_groups.verify.sandbox.jail import codec, plan
+from tracelift_groups.verify.sandbox.jail import codec
 from tracelift_groups.verify.sandbox.jail.tester import Verdict
 from tracelift_groups.verify.sandbox.model import (
     Ending,
@@ -37,17 +37,18 @@ from tracelift_groups.verify.sandbox.model import (
     ProgramJob,
     RunResult,
 )
-from tracelift_groups.verify.sandbox.worker import unusable_tests
+from tracelift_groups.verify.sandbox.worker import ENVIRONMENT, unusable_tests
 
 _ATTEMPTS = 3
 _FIRST_PAUSE_S = 0.5
 _HTTP_GRACE_S = 30.0
+_INTERPRETER_BYTES = 1 << 30  # address space of a tester that imports numpy
 _CLIENT_ERRORS = range(400, 500)
 _TOO_MANY_REQUESTS = 429
 _DRIVER = "import sys; sys.path.insert(0, '.'); from jail import replay; sys.exit(replay.main())"
 _TESTER = (
     "import sys; sys.path.insert(0, {folder!r}); from jail import replay; "
-    "replay.local_tester({calls}, {verdict})"
+    "replay.local_tester({calls}, {verdict}, {memory_bytes})"
 )
 
 
@@ -176,8 +177,8 @@ class RemotePool:
     def check(self, job: FunctionJob) -> FunctionResult:
         """Runs asserts here against a candidate on the server; raises like `run`."""
         try:
-            prepared = plan.dump(testcode.prepare(job.setup, job.tests, job.entry_point))
-        except (SyntaxError, ValueError, ImportError, RecursionError) as error:
+            prepared = testcode.dumped(job.setup, job.tests, job.entry_point)
+        except testcode.UNREADABLE as error:
             return unusable_tests(error)
         return _Session(self, job, prepared).judge()
 
@@ -204,11 +205,15 @@ class _Session:
         started = time.monotonic()
         with ours, tempfile.TemporaryFile() as verdict:
             code = _TESTER.format(
-                folder=str(Path(__file__).parent), calls=theirs.fileno(), verdict=verdict.fileno()
+                folder=str(Path(__file__).parent),
+                calls=theirs.fileno(),
+                verdict=verdict.fileno(),
+                memory_bytes=(self._job.limits.memory_mib << 20) + _INTERPRETER_BYTES,
             )
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", code],
+                [sys.executable, "-s", "-P", "-c", code],
                 pass_fds=[theirs.fileno(), verdict.fileno()],
+                env=ENVIRONMENT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -238,7 +243,7 @@ class _Session:
                 if self._last.ending is not Ending.EXITED or self._last.exit_code:
                     break
                 codec.send(descriptor, json.loads(self._last.stdout))
-        except (EOFError, OSError, ValueError, codec.CodecError):
+        except (EOFError, OSError, ValueError, RecursionError, codec.CodecError):
             pass  # the tester has ended, or the program wrote what is no answer
         except Exception as error:
             self._failure = error

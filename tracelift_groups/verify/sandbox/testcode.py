@@ -11,8 +11,11 @@ import functools
 import importlib
 import sys
 
-from tracelift_groups.verify.sandbox.jail.plan import CANDIDATE, HELD, Plan
+from tracelift_groups.verify.sandbox.jail.plan import CANDIDATE, HELD, Plan, dump
 
+UNREADABLE = (SyntaxError, ValueError, ImportError, RecursionError, MemoryError)
+"""What `prepare` raises for tests that cannot be used. MemoryError is how the parser says that
+they are nested too deeply."""
 _MODULE_ALIASES = {"np": "numpy"}
 
 
@@ -83,7 +86,6 @@ def _stars(tree: ast.AST) -> set[str]:
     return names
 
 
-@functools.lru_cache(maxsize=256)
 def prepare(setup: str, tests: str, entry_point: str) -> Plan:
     """Parses and compiles a task's tests.
 
@@ -98,6 +100,7 @@ def prepare(setup: str, tests: str, entry_point: str) -> Plan:
         ImportError: The setup imports from a standard module that this system lacks.
         SyntaxError: Setup or tests do not parse.
         RecursionError: They are nested too deeply.
+        MemoryError: The same.
         ValueError: There is nothing to check, or `check` is defined and no entry point given.
     """
     setup_tree, tests_tree = ast.parse(setup), ast.parse(tests)
@@ -143,3 +146,9 @@ def prepare(setup: str, tests: str, entry_point: str) -> Plan:
         asserts=counter.count,
         other_checks=other_checks,
     )
+
+
+@functools.lru_cache(maxsize=256)
+def dumped(setup: str, tests: str, entry_point: str) -> bytes:
+    """The result of `prepare` as `plan.load` reads it; raises like `prepare`."""
+    return dump(prepare(setup, tests, entry_point))

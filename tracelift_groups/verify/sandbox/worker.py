@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from tracelift_groups.verify.sandbox import layout, testcode
-from tracelift_groups.verify.sandbox.jail import plan, protocol
+from tracelift_groups.verify.sandbox.jail import protocol
 from tracelift_groups.verify.sandbox.jail.tester import Verdict
 from tracelift_groups.verify.sandbox.model import (
     Ending,
@@ -45,13 +45,16 @@ HOT_MODULES = _split(
 """Preloaded in every zygote: what programs import most. Each costs every fork page faults;
 threading 105 of them (0.5 ms) and random 38 for what they do after a fork, so neither is here."""
 
-_NUMPY_PARTS = ("random", "linalg", "fft")
+# Without numpy.random: what it does after a fork costs every numpy program 1.2-2.4 ms of its 4-6.
+_NUMPY_PARTS = ("linalg", "fft")
 _START_TIMEOUT_S = 60.0
 _ANSWER_GRACE_S = 10.0
 _STDERR_TAIL_BYTES = 4096
 _TASKS = 256
 _COUNT_TASKS_EVERY_S = 10.0
-_ENVIRONMENT = {
+# Not -I: it would ignore PYTHONHASHSEED, and sets would print in another order in every zygote.
+_INTERPRETER_OPTIONS = ("-s", "-P", "-S", "-B")
+ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "PYTHONHASHSEED": "0",
@@ -129,12 +132,12 @@ class Worker:
         with theirs:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-I", "-S", "-B", "-c"),
+                    *(sys.executable, *_INTERPRETER_OPTIONS, "-c"),
                     _START_CODE.format(folder=folder),
                     str(theirs.fileno()),
                 ],
                 pass_fds=[theirs.fileno()],
-                env=_ENVIRONMENT,
+                env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -246,8 +249,8 @@ class Worker:
     def check(self, job: FunctionJob) -> FunctionResult:
         """Runs a candidate against its tests; raises `InfraError` as `run` does."""
         try:
-            prepared = plan.dump(testcode.prepare(job.setup, job.tests, job.entry_point))
-        except (SyntaxError, ValueError, ImportError, RecursionError) as error:
+            prepared = testcode.dumped(job.setup, job.tests, job.entry_point)
+        except testcode.UNREADABLE as error:
             return unusable_tests(error)
         ours, theirs = socket.socketpair()
         with (

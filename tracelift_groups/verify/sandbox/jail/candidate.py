@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import types
 from typing import Any
@@ -65,7 +66,6 @@ class Server:
             "root": root,
             "nodes": encoder.new_nodes(),
             "changed": changed,
-            "callable": callable(result),
         }
 
     def reply(self, request: dict[str, Any], broken: BaseException | None) -> dict[str, Any]:
@@ -82,7 +82,9 @@ def _failure(error: BaseException) -> dict[str, Any]:
     text = ""
     with contextlib.suppress(BaseException):
         text = str(error)[:500]
-    return {"error": type(error).__name__, "text": text}
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    known = (name for name in kinds if isinstance(getattr(builtins, name, None), type))
+    return {"error": kinds[0], "builtin": next(known, "Exception"), "text": text}
 
 
 def run_setup(setup: str, module: types.ModuleType) -> None:

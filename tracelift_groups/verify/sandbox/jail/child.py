@@ -7,13 +7,14 @@ import builtins
 import contextlib
 import math
 import os
+import resource
 import signal
 import sys
 import types
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import landlock, linux, privileges, protocol, seccomp
+from . import linux, privileges, protocol, seccomp
 
 STAGE_READY, STAGE_COMPILED = b"S", b"C"
 PROGRAM_NAME = "solution.py"
@@ -22,31 +23,53 @@ CODE_FD, CALLS_FD, VERDICT_FD, RULESET_FD, STAGE_FD = 48, 49, 50, 51, 52
 
 
 class Lockdown(NamedTuple):
-    """What every child of a zygote applies to itself."""
+    """What every child of a zygote applies to itself, prepared as far as possible."""
 
     ruleset: int | None
-    filter_template: bytes | None
+    restrict: Callable[[], int] | None
+    filter: seccomp.ChildFilter | None
     identity: tuple[int, frozenset[int]] | None
     drop_capabilities: bool
     base_memory_bytes: int
 
 
+class Descriptors(NamedTuple):
+    """Which descriptors a child keeps, and where.
+
+    Attributes:
+        moves: Pairs of a descriptor and the number that it gets.
+        gaps: Half-open ranges of numbers to close afterwards.
+    """
+
+    moves: list[tuple[int, int]]
+    gaps: list[tuple[int, int]]
+
+
 Main = Callable[[bytes, types.ModuleType], int]
 
 
-def take_descriptors(wanted: dict[int, int]) -> None:
-    """Moves descriptors to the given numbers and closes everything else."""
-    for target, source in wanted.items():
-        os.dup2(source, target)
+def descriptors(wanted: dict[int, int]) -> Descriptors:
+    """A plan that keeps `wanted`, number to descriptor, and closes everything else."""
     held = sorted(wanted)
-    for low, high in zip([2, *held], [*held, 1 << 16], strict=True):
-        if low + 1 < high:
-            os.closerange(low + 1, high)
+    gaps = [
+        (low + 1, high)
+        for low, high in zip([2, *held], [*held, 1 << 16], strict=True)
+        if low + 1 < high
+    ]
+    return Descriptors([(source, target) for target, source in wanted.items()], gaps)
+
+
+def take_descriptors(plan: Descriptors) -> None:
+    """Moves descriptors to their numbers and closes everything else."""
+    for source, target in plan.moves:
+        os.dup2(source, target)
+    for low, high in plan.gaps:
+        os.closerange(low, high)
 
 
 def read_all(descriptor: int) -> bytes:
     """The whole content of a file that came as a descriptor."""
-    size, parts = os.fstat(descriptor).st_size, []
+    size, parts = os.lseek(descriptor, 0, os.SEEK_END), []
     offset = 0
     while offset < size:
         part = os.pread(descriptor, size - offset, offset)
@@ -57,25 +80,34 @@ def read_all(descriptor: int) -> bytes:
     return b"".join(parts)
 
 
-def lock_down(layers: Lockdown, job: protocol.Job) -> None:
-    """Gives up every right that the program must not have; there is no way back."""
-    os.setsid()
-    privileges.limit_child(
+def limits_of(layers: Lockdown, job: protocol.Job) -> privileges.Limits:
+    """The resource limits of a run's processes."""
+    return privileges.child_limits(
         memory_bytes=layers.base_memory_bytes + job["memory_bytes"],
         output_bytes=job["output_bytes"],
         cpu_seconds=math.ceil(job["cpu_s"]) + 1,
         tasks=job["tasks"],
     )
+
+
+def lock_down(layers: Lockdown, limits: privileges.Limits) -> None:
+    """Gives up every right that the program must not have; there is no way back."""
+    os.setsid()
+    for kind, values in limits:
+        resource.setrlimit(kind, values)
     if layers.identity is not None:
         privileges.become(*layers.identity)
     elif layers.drop_capabilities:
         privileges.keep_only_capabilities(frozenset())
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if layers.ruleset is not None:
-        landlock.restrict(RULESET_FD)
+    _die_with_parent()
+    if layers.restrict is not None:
+        layers.restrict()
         os.close(RULESET_FD)
-    if layers.filter_template is not None:
-        seccomp.install(seccomp.for_pid(layers.filter_template, os.getpid()))
+    if layers.filter is not None:
+        layers.filter.install(os.getpid())
+
+
+_die_with_parent = linux.prepared_prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def compiled(source: bytes) -> Callable[[dict[str, object]], None]:
@@ -100,7 +132,8 @@ def run_program(source: bytes, module: types.ModuleType) -> int:
     return 0
 
 
-def _fresh_main() -> types.ModuleType:
+def fresh_main() -> types.ModuleType:
+    """An empty `__main__` for the children of a zygote."""
     module = types.ModuleType("__main__")
     module.__dict__["__builtins__"] = builtins
     module.__file__ = PROGRAM_NAME
@@ -143,21 +176,26 @@ def _finish(module: types.ModuleType) -> None:
         sys.__stdout__.flush()
 
 
-def run_locked(
-    layers: Lockdown, job: protocol.Job, descriptors: dict[int, int], main: Main
-) -> None:
-    """Never returns: locks the process down, runs `main` on the code and exits."""
+class Start(NamedTuple):
+    """What one child is to do."""
+
+    descriptors: Descriptors
+    limits: privileges.Limits
+    main: Main
+
+
+def run_locked(layers: Lockdown, start: Start, module: types.ModuleType) -> None:
+    """Never returns: locks the process down, runs the code in `module` and exits."""
     status = protocol.EXIT_SETUP_FAILED
     try:
-        take_descriptors(descriptors)
+        take_descriptors(start.descriptors)
         source = read_all(CODE_FD)
         os.close(CODE_FD)
-        module = _fresh_main()
-        lock_down(layers, job)
+        lock_down(layers, start.limits)
         os.write(STAGE_FD, STAGE_READY)
         status = 1
         try:
-            status = main(source, module)
+            status = start.main(source, module)
         except BaseException as error:
             status = _exit_status(error)
         try:

@@ -28,6 +28,7 @@ MAX_FRAME_BYTES = 32 << 20
 MAX_ITERATOR_ITEMS = 1_000_000
 _INT_LIMIT = 1 << 63
 _NOTHING = object()
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 Node = list[Any]
 """A node as JSON has it."""
@@ -58,7 +59,7 @@ class Encoder:
     Args:
         foreign: Makes a node for a value of no builtin type, or raises `CodecError`.
         records: Names of the record classes.
-        lenient: Convert subclasses of builtin types, numpy values and iterators to plain data.
+        lenient: Convert subclasses of builtin types and numpy values to plain data.
             For the untrusted side, which can send what it likes anyway.
         known: Objects that the other side already has, in table order.
     """
@@ -134,8 +135,15 @@ class Encoder:
         if kind.__name__ in self._records and hasattr(value, "__dict__"):
             fields = itertools.chain.from_iterable(vars(value).items())
             return ["o", kind.__name__, *map(self.refer, fields)]
-        if not self._lenient:
-            return self._foreign(value)
+        if self._lenient:
+            plain = self._as_plain(kind, value)
+            if plain is not None:
+                return plain
+        if isinstance(value, Iterator) or kind in _VIEWS:
+            return _sequence("q", self._drain(value), self.refer)
+        return self._foreign(value)
+
+    def _as_plain(self, kind: type, value: Any) -> Node | None:
         for inline in (bool, int, float, str):
             if isinstance(value, inline):
                 return ["v", self.refer(inline(value))]
@@ -145,11 +153,7 @@ class Encoder:
                 return self.node(copy(value))
         if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
             return ["v", self.refer(value.tolist())]
-        if isinstance(value, Iterator) or kind.__name__ in ("dict_keys", "dict_values"):
-            return _sequence("q", self._drain(value), self.refer)
-        if kind.__name__ == "dict_items":
-            return _sequence("q", self._drain(value), self.refer)
-        return self._foreign(value)
+        return None
 
     @staticmethod
     def _drain(value: Any) -> list[Any]:

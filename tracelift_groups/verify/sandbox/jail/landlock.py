@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import struct
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 from . import linux, syscalls
 
@@ -36,7 +36,7 @@ def create(readable: Iterable[str], listable: Iterable[str], devices: Iterable[s
         devices: Files that may be read and written.
 
     Returns:
-        A descriptor for `restrict`, or None where the kernel has no Landlock.
+        A descriptor for `restriction`, or None where the kernel has no Landlock.
     """
     version = abi()
     if version < 1:
@@ -62,7 +62,8 @@ def create(readable: Iterable[str], listable: Iterable[str], devices: Iterable[s
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
             continue  # absent on this machine: nothing to grant
-        granted = access if Path(path).is_dir() else access & ~_READ_DIR
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        granted = access if is_folder else access & ~_READ_DIR
         rule = struct.pack("=QI", granted, descriptor)
         linux.syscall(
             "landlock_add_rule",
@@ -76,7 +77,7 @@ def create(readable: Iterable[str], listable: Iterable[str], devices: Iterable[s
     return ruleset
 
 
-def restrict(ruleset: int) -> None:
-    """Applies a rule set to this process, for good; raises `OSError` when refused."""
+def restriction(ruleset: int) -> Callable[[], int]:
+    """A function that applies a rule set to its process, for good; raises `OSError` if refused."""
     number = syscalls.numbers(linux.MACHINE)["landlock_restrict_self"]
-    linux.syscall("landlock_restrict_self", number, ruleset, 0)
+    return linux.prepared("landlock_restrict_self", number, ruleset, 0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
+from collections.abc import Callable
 
-MACHINE = platform.machine()
+MACHINE = os.uname().machine
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
@@ -25,32 +25,49 @@ def _last_error(what: str) -> OSError:
     return OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def syscall(name: str, number: int, *args: object) -> int:
-    """Calls the kernel by number.
+def prepared(name: str, number: int, *args: object) -> Callable[[], int]:
+    """A call of the kernel by number, its arguments converted beforehand.
+
+    A forked child that makes it touches few objects, and so copies few pages.
 
     Args:
         name: For the message of the error only.
         number: The system call's number on this architecture.
         *args: ctypes values, ints, bytes or None. Ints are passed as C longs.
 
-    Raises:
-        OSError: The call failed.
+    Returns:
+        A function that makes the call; it raises `OSError` when the call fails.
     """
-    result = int(
-        _libc.syscall(
-            ctypes.c_long(number), *[ctypes.c_long(a) if isinstance(a, int) else a for a in args]
-        )
-    )
-    if result < 0:
-        raise _last_error(name)
-    return result
+    converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in (number, *args)]
+
+    def call() -> int:
+        result = int(_libc.syscall(*converted))
+        if result < 0:
+            raise _last_error(name)
+        return result
+
+    return call
+
+
+def syscall(name: str, number: int, *args: object) -> int:
+    """Makes a call at once; arguments and errors as in `prepared`."""
+    return prepared(name, number, *args)()
+
+
+def prepared_prctl(option: int, *args: int) -> Callable[[], None]:
+    """A change of a property of the process, converted beforehand like `prepared`."""
+    padded = [ctypes.c_ulong(a) for a in [*args, 0, 0, 0, 0][:4]]
+
+    def call() -> None:
+        if _libc.prctl(option, *padded) < 0:
+            raise _last_error(f"prctl({option})")
+
+    return call
 
 
 def prctl(option: int, *args: int) -> None:
     """Changes a property of the calling process; raises `OSError` when refused."""
-    padded = [*args, 0, 0, 0, 0][:4]
-    if _libc.prctl(option, *[ctypes.c_ulong(a) for a in padded]) < 0:
-        raise _last_error(f"prctl({option})")
+    prepared_prctl(option, *args)()
 
 
 def unshare(flags: int) -> None:

@@ -1,3 +1,5 @@
+# ruff: noqa: PTH103, PTH110, PTH112, PTH113, PTH114, PTH115, PTH120, PTH123, PTH211 - no pathlib in
+# a zygote: every fork would pay for its pages
 """A private view of the machine: own users, processes, network and a bare read-only root."""
 
 from __future__ import annotations
@@ -7,7 +9,7 @@ import os
 import signal
 import struct
 from collections.abc import Iterable
-from pathlib import Path
+from os import path as paths
 
 from . import linux, privileges, syscalls
 
@@ -36,21 +38,20 @@ def _set_attributes(path: str, attributes: int) -> None:
 
 
 def _bind(source: str, target: str, attributes: int) -> None:
-    place = Path(target)
-    if Path(source).is_dir():
-        place.mkdir(parents=True, exist_ok=True)
+    if paths.isdir(source):
+        os.makedirs(target, exist_ok=True)
     else:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.touch()
+        os.makedirs(paths.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
     linux.mount(source, target, None, _MS_BIND | _MS_REC)
     _set_attributes(target, attributes)
 
 
 def _mount_point(sources: Iterable[str]) -> str:
     """A folder to build the new root on: one that hides none of the sources."""
-    used = [str(Path(source).resolve()) for source in sources]
+    used = [paths.realpath(source) for source in sources]
     for point in _MOUNT_POINTS:
-        if Path(point).is_dir() and not any(f"{path}/".startswith(f"{point}/") for path in used):
+        if paths.isdir(point) and not any(f"{path}/".startswith(f"{point}/") for path in used):
             return point
     raise OSError("no folder is free to build the sandbox's root on")
 
@@ -64,7 +65,8 @@ def _enter_as_user() -> None:
         ("gid_map", f"{_INSIDE_ID} {gid} 1"),
     )
     for name, text in maps:
-        Path("/proc/self", name).write_text(text)
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
 
 
 def _enter(real_root: bool) -> None:
@@ -82,15 +84,14 @@ def _build_root(readable: list[str], devices: list[str]) -> None:
     root = _mount_point([*readable, *devices])
     linux.mount("none", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4m,mode=755")
     for path in readable:
-        if Path(path).is_symlink():
-            link = Path(root + path)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(Path(path).readlink())
-            path = str(Path(path).resolve())  # noqa: PLW2901 - the link and what it names
-        if Path(path).exists() and not Path(root + path).is_file():
+        if paths.islink(path):
+            os.makedirs(paths.dirname(root + path), exist_ok=True)
+            os.symlink(os.readlink(path), root + path)
+            path = paths.realpath(path)  # noqa: PLW2901 - the link and what it names
+        if paths.exists(path) and not paths.isfile(root + path):
             _bind(path, root + path, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
     for path in devices:
-        if Path(path).exists():
+        if paths.exists(path):
             _bind(path, root + path, _ATTR_NOSUID | _ATTR_NOEXEC)
     # After the binds and not recursively: they have attributes of their own.
     number = syscalls.numbers(linux.MACHINE)["mount_setattr"]

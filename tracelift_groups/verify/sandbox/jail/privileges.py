@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import struct
@@ -121,13 +122,27 @@ def limit_zygote() -> None:
     _limit(resource.RLIMIT_NOFILE, 64)
 
 
-def limit_child(*, memory_bytes: int, output_bytes: int, cpu_seconds: int, tasks: int) -> None:
-    """Limits of one run. The zygote watches CPU time more finely; this is what it falls back on."""
-    _limit(resource.RLIMIT_AS, memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, output_bytes)
-    _limit(resource.RLIMIT_CPU, cpu_seconds)
+Limits = list[tuple[int, tuple[int, int]]]
+"""Kinds of limit, each with its soft and hard value."""
+
+
+@functools.lru_cache(maxsize=16)
+def child_limits(*, memory_bytes: int, output_bytes: int, cpu_seconds: int, tasks: int) -> Limits:
+    """Limits of one run. The zygote watches CPU time more finely; this is what it falls back on.
+
+    Worked out in the zygote: what a child need not do costs it no pages.
+    """
+    limits = []
+    for kind, wanted in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_FSIZE, output_bytes),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_NPROC, tasks),
+    ):
+        _, hard = resource.getrlimit(kind)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        limits.append((kind, (value, value)))
     # Soft limit only: programs that recurse deeply raise it themselves.
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     soft = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(_STACK_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
-    _limit(resource.RLIMIT_NPROC, tasks)
+    return [*limits, (resource.RLIMIT_STACK, (soft, hard))]

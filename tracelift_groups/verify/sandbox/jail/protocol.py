@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+Limit = Literal["", "cpu", "wall"]
+"""The limit that ended a run, if one did."""
+
 
 class Config(TypedDict):
     """First message to a zygote."""
@@ -50,7 +53,7 @@ class Done(TypedDict):
     judged_killed: bool
     tester_status: int | None
     stage: Literal["setup", "compile", "run"]
-    stopped: Literal["", "cpu", "wall"]
+    stopped: Limit
     cpu_s: float
     wall_s: float
     peak_kib: int

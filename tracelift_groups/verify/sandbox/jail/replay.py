@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import types
 
@@ -38,8 +39,9 @@ def main() -> int:
     return 0
 
 
-def local_tester(calls: int, verdict: int) -> None:
+def local_tester(calls: int, verdict: int, memory_bytes: int) -> None:
     """Runs the tests from stdin against the candidate behind the socket `calls`."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     source = sys.stdin.buffer.read()
     os.dup2(calls, child.CALLS_FD)
     os.dup2(verdict, child.VERDICT_FD)

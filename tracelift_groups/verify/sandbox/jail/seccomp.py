@@ -156,7 +156,7 @@ def child_filter_template(machine: str) -> bytes:
     """What a child loses on top: new processes, signals and limits of others, the zygote's calls.
 
     Returns:
-        A program with a placeholder for the child's process id, see `for_pid`.
+        A program with placeholders for the child's process id, see `ChildFilter`.
     """
     asm = bpf.Assembler()
     asm.load(bpf.NR_OFFSET)
@@ -173,14 +173,39 @@ def child_filter_template(machine: str) -> bytes:
     return asm.assemble()
 
 
-def for_pid(template: bytes, pid: int) -> bytes:
-    """The child filter of the process `pid`, as the process itself sees its id."""
-    return template.replace(struct.pack("<I", _PID_SLOT), struct.pack("<I", pid))
+class ChildFilter:
+    """The child filter in memory, complete but for the process id.
+
+    Args:
+        machine: "x86_64" or "aarch64".
+    """
+
+    def __init__(self, machine: str) -> None:
+        template = child_filter_template(machine)
+        slot = struct.pack("<I", _PID_SLOT)
+        self._slots = [i for i in range(0, len(template), 4) if template[i : i + 4] == slot]
+        self._buffer = ctypes.create_string_buffer(template, len(template))
+        self._install = _installation(self._buffer)
+
+    def program(self, pid: int) -> bytes:
+        """The filter of the process `pid`, as the process itself sees its id."""
+        for slot in self._slots:
+            struct.pack_into("<I", self._buffer, slot, pid)
+        return self._buffer.raw
+
+    def install(self, pid: int) -> None:
+        """Applies it to this process, for good; raises `OSError` when refused."""
+        self.program(pid)
+        self._install()
+
+
+def _installation(buffer: ctypes.Array[ctypes.c_char]) -> Callable[[], int]:
+    """The call that applies the filter in `buffer`, which must still be there by then."""
+    header = struct.pack("HxxxxxxP", len(buffer) // 8, ctypes.addressof(buffer))
+    return linux.prepared("seccomp", syscalls.numbers(linux.MACHINE)["seccomp"], 1, 0, header)
 
 
 def install(program: bytes) -> None:
     """Applies a filter to this process, for good; raises `OSError` when refused."""
     buffer = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    number = syscalls.numbers(linux.MACHINE)["seccomp"]
-    linux.syscall("seccomp", number, 1, 0, header)
+    _installation(buffer)()

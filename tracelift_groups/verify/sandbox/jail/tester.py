@@ -26,8 +26,11 @@ class Verdict(TypedDict):
     total: int
 
 
-class CandidateGoneError(Exception):
-    """The candidate stopped answering, or answered with what is no message."""
+class CandidateGoneError(BaseException):
+    """The candidate stopped answering, or answered with what is no message.
+
+    Not an `Exception`: tests that expect some exception must not take this for one.
+    """
 
 
 class CandidateError(Exception):
@@ -89,7 +92,8 @@ class _Peer:
         except (OSError, EOFError, codec.CodecError, struct.error) as error:
             self._lose(error)
         if "error" in reply:
-            self._raise(str(reply["error"]), str(reply.get("text", "")))
+            fields = (str(reply.get(name, "")) for name in ("error", "builtin", "text"))
+            self._raise(*fields)
         decoder = codec.Decoder(
             self._remote_object, self._new_record, self._fill_record, encoder.objects
         )
@@ -100,21 +104,22 @@ class _Peer:
             value = decoder.value(reply["root"])
         except Exception as error:
             self._lose(error)
-        if op == "get" and reply.get("callable") is True and type(value) is RemoteObject:
-            return value.__call__
         return value
 
     def _lose(self, error: Exception) -> NoReturn:
         self.gone = True
         raise CandidateGoneError(f"the program stopped answering ({error!r})") from None
 
-    def _raise(self, name: str, text: str) -> NoReturn:
-        kind = getattr(builtins, name, None)
+    def _raise(self, name: str, builtin: str, text: str) -> NoReturn:
+        """Raises an exception of the candidate's kind, or of a new kind below its builtin base."""
+        kind = getattr(builtins, builtin, None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             kind = CandidateError
         if issubclass(kind, StopIteration | StopAsyncIteration):
             # Inside map() or a generator of the tests these would end a loop of asserts early.
             kind, text = RuntimeError, f"{name}: {text}"
+        elif name != kind.__name__ and name.isidentifier():
+            kind = type(name, (kind,), {})
         try:
             error = kind(text)
         except Exception:
@@ -182,6 +187,7 @@ class RemoteName:
 def _report(outcome: str, detail: str = "", passed: int = 0, total: int = 0) -> None:
     verdict = Verdict(outcome=outcome, detail=detail[:500], passed=passed, total=total)
     os.write(child.VERDICT_FD, json.dumps(verdict).encode())
+    os.close(child.CALLS_FD)  # the candidate ends meanwhile
 
 
 def _judge(run: Callable[[], None], peer: _Peer, held: set[int], plan: Plan) -> None:
@@ -200,7 +206,9 @@ def _judge(run: Callable[[], None], peer: _Peer, held: set[int], plan: Plan) -> 
         else:
             _report("assertion", detail, passed, total)
         return
-    if peer.calls == 0:
+    if peer.gone:
+        _report("gone", "the program stopped answering", min(len(held), total - 1), total)
+    elif peer.calls == 0:
         _report("bad_tests", "the tests never call the program")
     elif plan.asserts and not plan.other_checks and not held:
         # The program may have caused this (an empty result that is looped over): a failure.

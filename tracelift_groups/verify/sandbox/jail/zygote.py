@@ -21,12 +21,26 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
-from . import candidate, child, landlock, linux, namespaces, privileges, protocol, seccomp, tester
+from . import (
+    candidate,
+    child,
+    landlock,
+    linux,
+    namespaces,
+    privileges,
+    protocol,
+    seccomp,
+    tester,
+    warmup,
+)
 
 _CPU_CLOCK_OF_PROCESS = 2
 _MAX_CONFIG_BYTES = 1 << 20
 _MAX_JOB_BYTES = 1 << 12
 _CANDIDATE_EXIT_GRACE_S = 0.2
+_LEAST_TESTER_OUTPUT_BYTES = 1 << 16  # its report must fit, whatever the program may write
+_SHORTEST_WAIT_MS = 2.0
+_PROCESSORS = os.cpu_count() or 1
 
 
 def _exit(code: object = None) -> NoReturn:
@@ -89,6 +103,7 @@ class Zygote:
 
     def __init__(self, control: socket.socket, layers: child.Lockdown) -> None:
         self._control, self._layers = control, layers
+        self._main = child.fresh_main()
         self._stage_read, self._stage_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
 
@@ -108,20 +123,26 @@ class Zygote:
             done = self._run(job, list(received))
             self._control.send(json.dumps(done).encode())
 
-    def _fork(
+    def _begin(
         self, job: protocol.Job, descriptors: dict[int, int], main: child.Main, stage: int
-    ) -> int:
+    ) -> child.Start:
         wanted = {**descriptors, child.STAGE_FD: stage}
         if self._layers.ruleset is not None:
             wanted[child.RULESET_FD] = self._layers.ruleset
+        return child.Start(child.descriptors(wanted), child.limits_of(self._layers, job), main)
+
+    def _fork(self, start: child.Start) -> int:
         pid = os.fork()
         if pid == 0:
             self._control.detach()  # closed with all else that the child does not take along
-            child.run_locked(self._layers, job, wanted, main)
+            child.run_locked(self._layers, start, self._main)
         return pid
 
-    def _start(self, job: protocol.Job, received: list[int]) -> list[int]:
-        """Forks what the job needs; the process whose end decides comes last."""
+    def _plan(self, job: protocol.Job, received: list[int]) -> list[child.Start]:
+        """The processes that the job needs; the one whose end decides comes last.
+
+        All is worked out before the first fork: afterwards what a zygote touches it copies.
+        """
         if job["kind"] == "program":
             fds = dict(zip(protocol.PROGRAM_FDS, received, strict=True))
             files = {
@@ -130,7 +151,7 @@ class Zygote:
                 1: fds["stdout"],
                 2: fds["stderr"],
             }
-            return [self._fork(job, files, child.run_program, self._stage_write)]
+            return [self._begin(job, files, child.run_program, self._stage_write)]
         fds = dict(zip(protocol.FUNCTION_FDS, received, strict=True))
         judged_files = {
             child.CODE_FD: fds["code"],
@@ -147,12 +168,14 @@ class Zygote:
             1: self._null,
             2: fds["tester_stderr"],
         }
+        tester_job = job.copy()
+        tester_job["output_bytes"] = max(job["output_bytes"], _LEAST_TESTER_OUTPUT_BYTES)
         return [
-            self._fork(job, judged_files, candidate.serve, self._stage_write),
-            self._fork(job, tester_files, tester.run_tests, self._null),
+            self._begin(job, judged_files, candidate.serve, self._stage_write),
+            self._begin(tester_job, tester_files, tester.run_tests, self._null),
         ]
 
-    def _watch(self, pids: list[int], job: protocol.Job, started: float) -> str:
+    def _watch(self, pids: list[int], job: protocol.Job, started: float) -> protocol.Limit:
         """Waits for the last process; says which limit stopped it, if one did."""
         descriptor = os.pidfd_open(pids[-1])
         poll = select.poll()
@@ -166,7 +189,9 @@ class Zygote:
                     return "wall"
                 if cpu_left <= 0:
                     return "cpu"
-                events = dict(poll.poll(max(1.0, min(cpu_left, wall_left) * 1000)))
+                # Threads may use several processors' time at once.
+                soonest = min(cpu_left / _PROCESSORS, wall_left)
+                events = dict(poll.poll(max(_SHORTEST_WAIT_MS, soonest * 1000)))
                 if descriptor in events:
                     return ""
                 if events:  # the toolkit is gone, and so is the need for an answer
@@ -205,7 +230,7 @@ class Zygote:
 
     def _run(self, job: protocol.Job, received: list[int]) -> protocol.Done:
         started = time.monotonic()
-        pids = self._start(job, received)
+        pids = [self._fork(start) for start in self._plan(job, received)]
         for descriptor in received:
             os.close(descriptor)
         stopped = self._watch(pids, job, started)
@@ -222,12 +247,15 @@ class Zygote:
         with contextlib.suppress(BlockingIOError):
             stages = os.read(self._stage_read, 64)
         cpu_s = judged.cpu_s + (last.cpu_s if last is not judged else 0.0)
+        if cpu_s >= job["cpu_s"]:
+            # Also where the kernel's own limit came first: a kill that the program brought about.
+            stopped = "cpu"
         return protocol.Done(
             judged_status=judged.status,
             judged_killed=judged.killed,
             tester_status=last.status if last is not judged else None,
             stage="run" if child.STAGE_COMPILED in stages else "compile" if stages else "setup",
-            stopped="cpu" if stopped == "cpu" else "wall" if stopped == "wall" else "",
+            stopped=stopped,
             cpu_s=cpu_s,
             wall_s=time.monotonic() - started,
             peak_kib=judged.peak_kib,
@@ -250,6 +278,7 @@ def _prepare(control: socket.socket, config: protocol.Config) -> tuple[child.Loc
     del sys.path[: len(config["preload_path"])]
     for name, value in (("exit", _exit), ("quit", _exit)):
         setattr(builtins, name, value)
+    warmup.warm_up()
     base_memory_bytes = _address_space_bytes()
     identity, drop = None, os.getuid() == 0
     if config["namespaces"]:
@@ -267,8 +296,14 @@ def _prepare(control: socket.socket, config: protocol.Config) -> tuple[child.Loc
     linux.prctl(linux.PR_SET_DUMPABLE, 0)  # no reading of this process by others of its user
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     privileges.limit_zygote()
-    template = seccomp.child_filter_template(linux.MACHINE) if config["seccomp"] else None
-    layers = child.Lockdown(ruleset, template, identity, drop, base_memory_bytes)
+    layers = child.Lockdown(
+        ruleset=ruleset,
+        restrict=landlock.restriction(child.RULESET_FD) if ruleset is not None else None,
+        filter=seccomp.ChildFilter(linux.MACHINE) if config["seccomp"] else None,
+        identity=identity,
+        drop_capabilities=drop,
+        base_memory_bytes=base_memory_bytes,
+    )
     return layers, landlock.abi() if ruleset is not None else 0
 
 
