@@ -16,7 +16,7 @@ _LATEX = {
 _WORD = r"(?:[A-Za-z_]\w*(?:\[[^\[\]\n`]{1,30}\]|\([^()\n`]{0,30}\))*|\d+)"
 # Prose has dashes and hyphens: a bare sum needs an operand with a digit, index or call beside it.
 _BARE = re.compile(
-    rf"(?<![\w.`\\$'-]){_WORD}(?:\s?(?:<=|>=|==|!=|//|\*\*|[-+*/%<>^&|])\s?{_WORD})+(?![\w`'(\[-])"
+    rf"(?<![\w.`\\$'-]){_WORD}(?:\s?(?:<=|>=|==|!=|[-+]=|//|\*\*|[-+*/%<>^&|=])\s?{_WORD})+(?![\w`'(\[-])"
 )
 _HEADER = re.compile(r"(?:el)?(?P<word>if|while|for)\b.*")
 

@@ -169,6 +169,7 @@ class Runs:
         return None
 
     def _large_cases(self, reference: Program, tests: CaseTests) -> Iterator[Case]:
+        """For each of the first tests, the largest input that the reference is quick with."""
         quick = self._within(QUICK_LIMITS)
         for small in tests.cases[:_SCALED_CASES]:
             for large in scaled(small):
@@ -183,6 +184,7 @@ class Runs:
                 case = tests.made_case(large.input, shown.got, stdin=large.stdin)
                 if case and self._single(quick, reference.plain, tests, case) is None:
                     yield case
+                    break  # what is not slow on the largest is not slow on a smaller one
 
     def _single(
         self, verifier: CodeVerifier, program: str, tests: CaseTests, case: Case

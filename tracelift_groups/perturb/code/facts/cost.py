@@ -6,18 +6,44 @@ import ast
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tracelift_groups.perturb.code.facts.fact import Fact, Untruth, loop_of, show, worded
+from tracelift_groups.perturb.code.facts.fact import (
+    Fact,
+    Untruth,
+    instead,
+    loop_of,
+    names_in,
+    reached,
+    show,
+    starts_as,
+    worded,
+)
 from tracelift_groups.perturb.code.program import Program
 
 _KIND = "infeasible_complexity"
-_SET = (
+_LOOKUP = (
     (
-        "`{s}` is a set, not a list, so that a lookup need not go through it.",
-        "`{s}` is a list, not a set, so that a lookup does go through it.",
+        "Looking something up in `{s}` takes one step, not a pass over its entries.",
+        "Looking something up in `{s}` takes a pass over its entries, not one step.",
     ),
     (
-        "Whether something is in `{s}` is found in one step, not in a pass over it.",
-        "Whether something is in `{s}` is found in a pass over it, not in one step.",
+        "Whether something is in `{s}` is known at once, without going through all of it.",
+        "Whether something is in `{s}` is not known at once, but by going through all of it.",
+    ),
+)
+_SORTED_ONCE = (
+    (
+        "`{v}` is sorted once, before the loop, and not in each pass.",
+        "`{v}` is sorted in each pass of the loop, and not once before.",
+    ),
+    (
+        "The order of `{v}` is settled before the loop and not worked out anew in it.",
+        "The order of `{v}` is not settled before the loop but worked out anew in it.",
+    ),
+)
+_CARRIED_ON = (
+    (
+        "`{v}` is carried on from pass to pass, not added up anew.",
+        "`{v}` is added up anew from pass to pass, not carried on.",
     ),
 )
 _KEPT = (
@@ -56,7 +82,7 @@ _BISECT = (
         "The place of `{x}` in `{a}` is found by going through it, not by halving it.",
     ),
 )
-_SET_METHODS = {"add"}
+_HASHED = ("set", "dict", "defaultdict", "Counter", "OrderedDict")
 
 
 def cost_facts(program: Program) -> Iterator[Fact]:
@@ -67,7 +93,11 @@ def cost_facts(program: Program) -> Iterator[Fact]:
         elif isinstance(node, ast.If):
             yield from _memo(program, node)
         elif isinstance(node, ast.Assign):
-            yield from _set(program, node)
+            yield from _lookup(program, node)
+        elif isinstance(node, ast.Expr):
+            yield from _sorted_once(program, node)
+        elif isinstance(node, ast.AugAssign):
+            yield from _added_up(program, node)
         elif isinstance(node, ast.Call):
             yield from _heap(program, node)
             yield from _bisected(program, node)
@@ -125,42 +155,88 @@ def _memo(program: Program, node: ast.If) -> Iterator[Fact]:
         yield _fact("looked_up", (name, function.name), _MEMO, gone, m=name)
 
 
-def _set(program: Program, node: ast.Assign) -> Iterator[Fact]:
-    """``seen = set()`` that a loop looks things up in and that is only ever added to."""
+def _lookup(program: Program, node: ast.Assign) -> Iterator[Fact]:
+    """``seen = set()`` or ``index = {}`` that a loop looks things up in."""
     target, value = node.targets[0], node.value
-    if len(node.targets) != 1 or not isinstance(target, ast.Name):
+    if len(node.targets) != 1 or not isinstance(target, ast.Name) or not _is_hashed(value):
         return
-    if not isinstance(value, ast.Call) or ast.unparse(value.func) != "set" or len(value.args) > 1:
-        return
-    name = target.id
-    uses = [
-        child
-        for child in ast.walk(program.tree)
-        if isinstance(child, ast.Name) and child.id == name and child is not target
+    places = [
+        side
+        for other in ast.walk(program.tree)
+        if isinstance(other, ast.Compare) and isinstance(other.ops[0], ast.In | ast.NotIn)
+        for side in other.comparators
+        if isinstance(side, ast.Name) and side.id == target.id and loop_of(program, side)
     ]
-    looked_up = False
-    adds: list[ast.Attribute] = []
-    for use in uses:
-        parent = program.parents[use]
-        if isinstance(parent, ast.Compare) and use in parent.comparators:
-            looked_up |= loop_of(program, use) is not None
-        elif isinstance(parent, ast.Attribute) and parent.attr in _SET_METHODS:
-            adds.append(parent)
-        else:
-            return
-    if not looked_up:
+    if not places:
         return
-    empty = ast.List([], ast.Load())
-    plain = ast.Call(ast.Name("list", ast.Load()), value.args, []) if value.args else empty
+    listed = ast.Call(ast.Name("list", ast.Load()), [ast.Name(target.id, ast.Load())], [])
 
     def swap(other: ast.AST) -> ast.AST | None:
-        if other is value:
-            return plain
-        if isinstance(other, ast.Attribute) and any(other is one for one in adds):
-            return ast.Attribute(other.value, "append", ast.Load())
-        return None
+        return listed if any(other is place for place in places) else None
 
-    yield _fact("set_lookup", (name,), _SET, partial(program.changed, swap), s=name)
+    make = partial(program.changed, swap)
+    yield _fact("set_lookup", (target.id,), _LOOKUP, make, s=target.id)
+
+
+def _is_hashed(value: ast.expr) -> bool:
+    if isinstance(value, ast.Dict | ast.Set | ast.DictComp | ast.SetComp):
+        return True
+    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in _HASHED
+
+
+def _sorted_once(program: Program, node: ast.Expr) -> Iterator[Fact]:
+    """``xs.sort()`` before a loop of the same function that does not change ``xs``."""
+    call, block = node.value, getattr(program.parents.get(node), "body", [])
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return
+    name = call.func.value
+    if call.func.attr != "sort" or not isinstance(name, ast.Name) or node not in block:
+        return
+    loops = [
+        other for other in block[block.index(node) + 1 :] if isinstance(other, ast.For | ast.While)
+    ]
+    if len(loops) != 1 or loop_of(program, node) is not None:
+        return
+    loop = loops[0]
+    if isinstance(loop, ast.For) and name.id in names_in(loop.iter):
+        return  # it would be sorted while it is gone through
+
+    def swap(other: ast.AST) -> list[ast.stmt] | ast.AST | None:
+        if other is node:
+            return []
+        if other is not loop:
+            return None
+        body = [node, *loop.body]
+        if isinstance(loop, ast.For):
+            return [ast.For(loop.target, loop.iter, body, loop.orelse)]
+        return [ast.While(loop.test, body, loop.orelse)]
+
+    yield _fact("sorted_once", (name.id,), _SORTED_ONCE, partial(program.changed, swap), v=name.id)
+
+
+def _added_up(program: Program, node: ast.AugAssign) -> Iterator[Fact]:
+    """``total += xs[i]`` in a loop over ``range(n)``."""
+    loop, target, x = loop_of(program, node), node.target, node.value
+    if not isinstance(loop, ast.For) or not isinstance(target, ast.Name):
+        return
+    if (
+        not isinstance(node.op, ast.Add)
+        or not reached(program, node)
+        or not isinstance(x, ast.Subscript)
+    ):
+        return
+    index = x.slice
+    starts = [ast.unparse(value) for value in starts_as(program, target.id, node)]
+    ranged = isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func) == "range"
+    if not ranged or len(loop.iter.args) != 1 or starts != ["0"]:  # type: ignore[attr-defined]
+        return
+    if ast.unparse(index) != ast.unparse(loop.target) or not isinstance(x.value, ast.Name):
+        return
+    if loop_of(program, loop) is not None:
+        return
+    code = f"{target.id} = sum({x.value.id}[:{ast.unparse(index)} + 1])"
+    make = partial(instead, program, node, code)
+    yield _fact("carried_on", names_in(node), _CARRIED_ON, make, v=target.id)
 
 
 def _heap(program: Program, node: ast.Call) -> Iterator[Fact]:

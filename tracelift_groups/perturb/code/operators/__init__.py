@@ -35,7 +35,7 @@ OPERATOR_NAMES = frozenset(
     "other_operation other_connective drop_call "
     "running_best running_sum running_count partial_sum all_seen latest_of tally gathered carried "
     "undone overwrite turn_comparison "
-    "results_kept looked_up set_lookup heap_top bisected "
+    "results_kept looked_up set_lookup sorted_once carried_on heap_top bisected "
     "drop_specifics".split()
 )
 
