@@ -10,7 +10,9 @@ from typing import NamedTuple
 from tracelift_groups.perturb.math.sentences import split_steps
 
 # A sentence ends before a capital, a mark or code; never inside backticks or behind "i.e.".
-_END = re.compile(r"(?<=[.!?])[\"')*]{0,2}\s+(?=[\"'(*_]{0,3}[A-Z`\\])|(?<=:)\s+(?=[A-Z`])")
+_END = re.compile(
+    r"(?<=[.!?])(?P<marks>[\"')*]{0,2})\s+(?=[\"'(*_]{0,3}[A-Z`\\])|(?<=:)\s+(?=[A-Z`])"
+)
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|resp|No)\.$|(?:^|\s)\d+\.$")
 _MARK = re.compile(r"\s*(?:(?:[-*+•]|\d+[.)]|#{1,6})(?:\s+|$))?")
 _NUMBER = re.compile(r"(\s*)(\d+)([.)]\s+)")
@@ -98,12 +100,14 @@ def _split(number: int, line: str) -> list[Sentence]:
     start = mark.end() if mark else 0
     found = []
     for match in _END.finditer(line, start):
-        piece = line[start : match.start()]
+        # Closing marks belong to the sentence: **Idea.** begins and ends in bold.
+        end = match.end("marks") if match["marks"] else match.start()
+        piece = line[start:end]
         if piece.count("`") % 2 or piece.count("\\(") != piece.count("\\)"):
             continue
         if _ABBREVIATION.search(piece):
             continue
-        found.append(Sentence(number, start, match.start(), piece))
+        found.append(Sentence(number, start, end, piece))
         start = match.end()
     rest = line[start:].rstrip()
     if rest:

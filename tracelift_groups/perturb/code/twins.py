@@ -9,7 +9,7 @@ from random import Random
 from tracelift_groups.perturb.code.facts import Fact
 from tracelift_groups.perturb.code.operators.vague import COST, specifics
 from tracelift_groups.perturb.code.text import CodeTrace, Edit, Sentence, is_heading
-from tracelift_groups.perturb.code.wording import respelled, reworded
+from tracelift_groups.perturb.code.wording import BOLD, respelled, reworded
 
 _TOKEN = re.compile(r"`[^`\n]+`|\\\([^\n]+?\\\)|(?<![\w`])-?\d+(?![\w`])")
 _BULLET = re.compile(r"^(\s*)([-*+•]|\d+[.)])(\s+)(?=\S)")
@@ -143,7 +143,7 @@ def lay_out(trace: CodeTrace, rng: Random) -> CodeTrace:
     """Change list marks and bold headings: how a text looks says nothing of its soundness."""
     lines = list(trace.lines)
     if rng.random() < 0.5:
-        lines = [re.sub(r"\*\*([^*\n]+)\*\*", r"\1", line) for line in lines]
+        lines = [BOLD.sub(r"\1", line) for line in lines]
     marks = [_BULLET.match(line) for line in lines]
     if any(marks) and rng.random() < 0.6:
         sign = rng.choice(("-", "*", "1."))

@@ -54,14 +54,15 @@ _ANY = re.compile(
     + r")(?:(?<=,)|(?![\w`-]))",
     re.IGNORECASE,
 )
-_DECORATION = re.compile(r"\*\*|__(?=\w)|(?<=\w)__|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])")
+# Bold words; 10**6 is none.
+BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]+?)(?<=\S)\*\*(?!\w)")
 _FORMULA = re.compile(r"\\\(\s*(\w+)\s*\\\)")
 
 
 def normal(sentence: str) -> str:
     """Return what sentences that mean the same share: first words of each row, plain code."""
     text = _FORMULA.sub(r"`\1`", sentence)
-    text = _DECORATION.sub("", text)
+    text = BOLD.sub(r"\1", text)
     pieces, position = [], 0
     for start, end, code in _quotes(text):
         pieces += [_normal_prose(text[position:start]), code]

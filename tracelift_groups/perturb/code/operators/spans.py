@@ -163,6 +163,9 @@ def _call(fragment: Fragment, node: ast.Call) -> Iterator[_Change]:
     if name in ("min", "max") and isinstance(node.func, ast.Name) and len(node.args) == 2:
         one, two = node.args
         for bound, other in ((one, two), (two, one)):
+            own = isinstance(fragment.node, ast.Assign) and fragment.node.targets[0]
+            if own and ast.unparse(own) == ast.unparse(other):
+                continue  # best = max(best, …) keeps the best, and clamps nothing
             if isinstance(bound, ast.Constant) or ast.unparse(bound).startswith("len("):
                 free = fragment.code[slice(*_span(other))]
                 yield _Change("missing_edge_case", "drop_clamp", *_span(node), free)
