@@ -109,7 +109,9 @@ def _code_group(seed: Seed, run_seed: int, sandbox: Sandbox) -> Group | Rejected
 
     runs = sandbox_of(sandbox)
     try:
-        reference = gold_reference(seed.reasoning, seed.reference_solution, seed.tests, runs)
+        reference = gold_reference(
+            seed.problem, seed.reasoning, seed.reference_solution, seed.tests, runs
+        )
     except NoReference as none:
         return reject(seed, none.reason, none.detail)
     rng = random_for(run_seed, seed.seed_id)
@@ -118,7 +120,7 @@ def _code_group(seed: Seed, run_seed: int, sandbox: Sandbox) -> Group | Rejected
     if len(twins) < MIN_TWINS:
         return reject(seed, "no_twin", "no rewording of the reference was confirmed sound")
     sound = [reference.trace, *twins]
-    flaws = engine.flaws(sound, MIN_FLAWED)
+    flaws = engine.flaws(sound, MIN_FLAWED, MIN_KINDS_CODE)
     kinds = {flaw.kind for flaw in flaws}
     if len(flaws) >= MIN_FLAWED and len(kinds) < MIN_KINDS_CODE:
         named = ", ".join(sorted(kinds))

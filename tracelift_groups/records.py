@@ -95,7 +95,8 @@ class Certificate(Record):
     method: Method
     verdict: Literal["confirmed"] = "confirmed"
     propagation: Literal["propagated", "local"] | None = None
-    """Arithmetic flaws: whether later steps follow the wrong value or contradict it."""
+    """Arithmetic flaws: whether later steps follow the wrong value or contradict it. Code:
+    whether the rest of the text goes with the flaw or still says what it denies."""
     equation: str | None = None
     """The equation that the flaw is about, as the flawed trace states it."""
     expected: str | None = None

@@ -18,6 +18,7 @@ Examples:
   tlg build --source sample --out runs/sample
   tlg build --source gsm8k --out runs/gsm8k --workers 2
   tlg build --source gsm8k --seeds train.jsonl --out runs/gsm8k --decontaminate test.jsonl
+  tlg build --source opencodereasoning --limit 500 --out runs/ocr
   tlg build --source jsonl --seeds my.jsonl --map problem=question,answer=gold --out runs/my
 """
 

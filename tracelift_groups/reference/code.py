@@ -27,6 +27,17 @@ _ANNOUNCES = re.compile(
     r"\b(?:code|implement\w*|program|script|complete[d]?|python|function|method|solution)\b",
     re.IGNORECASE,
 )
+# Tests compare with one answer: where others are as good, failing them shows nothing.
+_ANY_ANSWER = re.compile(
+    r"\breturn any\b|\bprint any\b|\bany (?:one )?of them\b|\bany valid\b"
+    r"|multiple (?:valid |possible |correct )?(?:answers|solutions)[^.\n]{0,40}\bany\b",
+    re.IGNORECASE,
+)
+_ANY_ORDER = re.compile(r"\bany order\b|\border (?:does not|doesn't) matter\b", re.IGNORECASE)
+_HOW_TO = re.compile(
+    r"(?:here|below)\b.*\b(?:how (?:you|we|to)|implement\w*|python|code|complete\w*)\b.*:$",
+    re.IGNORECASE,
+)
 _FEWEST_WORDS = 25
 
 
@@ -37,11 +48,13 @@ class CodeReference(NamedTuple):
         trace: The reasoning, without any program.
         program: The program that goes with it and passes the tests.
         tests: The tests.
+        any_order: The problem leaves the order of the result open.
     """
 
     trace: CodeTrace
     program: Program
     tests: CaseTests
+    any_order: bool = False
 
 
 def clean(reasoning: str) -> str:
@@ -68,6 +81,8 @@ def _announces(trace: CodeTrace, sentence: Sentence) -> bool:
     """Whether a sentence announces the program: it says so, and no list follows it."""
     if not _ANNOUNCES.search(sentence.text) or not sentence.text.endswith((":", ".")):
         return False
+    if _HOW_TO.match(sentence.text):
+        return True
     if sentence.text.endswith("."):
         return bool(re.match(r"(?:here|below)\b", sentence.text, re.IGNORECASE))
     following = next((line for line in trace.lines[sentence.line + 1 :] if line.strip()), "")
@@ -77,14 +92,14 @@ def _announces(trace: CodeTrace, sentence: Sentence) -> bool:
 
 
 def gold_reference(
-    reasoning: str | None, solution: str | None, tests: str | None, runs: Runs
+    problem: str, reasoning: str | None, solution: str | None, tests: str | None, runs: Runs
 ) -> CodeReference:
     """Clean a seed's reasoning and run its program.
 
     Raises:
         NoReference: With the reason: ``no_reasoning``, ``no_program``, ``no_tests``,
-            ``unusable_tests``, ``program_does_not_parse``, ``thin_reasoning`` or, where the
-            program does not pass, ``reference_<verdict>``.
+            ``many_answers``, ``unusable_tests``, ``program_does_not_parse``, ``thin_reasoning``
+            or, where the program does not pass, ``reference_<verdict>``.
     """
     if not (solution or "").strip():
         raise NoReference("no_program", "the seed has no program")
@@ -93,6 +108,8 @@ def gold_reference(
     if not (reasoning or "").strip():
         raise NoReference("no_reasoning", "the seed has no reasoning")
     assert reasoning is not None and solution is not None and tests is not None
+    if _ANY_ANSWER.search(problem):
+        raise NoReference("many_answers", "the problem takes any of several answers, the tests one")
     try:
         cases = read_tests(tests)
     except UnusableTests as error:
@@ -112,4 +129,4 @@ def gold_reference(
         raise NoReference("unusable_tests", result.detail)
     if result.verdict is not Verdict.PASS:
         raise NoReference(f"reference_{result.verdict.value}", result.detail)
-    return CodeReference(trace, program, cases)
+    return CodeReference(trace, program, cases, any_order=bool(_ANY_ORDER.search(problem)))

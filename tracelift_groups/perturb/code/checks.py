@@ -58,7 +58,15 @@ def certify(
         raise Unconfirmed("there is a program in the text")
     made = parsed(program) if program is not None else None
     exhibit = Exhibit(
-        template.id, parent, flawed, reference.program, made, reference.tests, runs, name
+        template.id,
+        parent,
+        flawed,
+        reference.program,
+        made,
+        reference.tests,
+        runs,
+        name,
+        reference.any_order,
     )
     for postcondition in template.postconditions:
         POSTCONDITIONS[postcondition](exhibit)
@@ -78,6 +86,7 @@ def certify(
         answer_after=None,
         answer_changed=failure is not None,
         method="executed" if failure else "symbolic",
+        propagation=("local" if exhibit.against else "propagated") if made else None,
         expected=failure.case.expected if failure else None,
         program=program,
         input=failure.case.input if failure else None,
@@ -197,7 +206,9 @@ def recheck(group: Group) -> list[str]:
     """
     own = sandbox_of()
     try:
-        reference = gold_reference(group.reference.text, group.reference_solution, group.tests, own)
+        reference = gold_reference(
+            group.problem, group.reference.text, group.reference_solution, group.tests, own
+        )
     except NoReference as reason:
         return [f"{group.reference.trace_id}: {reason.detail}"]
     reference = reference._replace(trace=CodeTrace(group.reference.text))

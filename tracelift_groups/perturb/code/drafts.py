@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
 
+from tracelift_groups.perturb.code.consistency import contradicted
 from tracelift_groups.perturb.code.facts import said_by
 from tracelift_groups.perturb.code.fragments import fragments
 from tracelift_groups.perturb.code.operators import Proposal, proposals
@@ -27,10 +28,20 @@ class Draft:
     """
 
     def __init__(
-        self, kind: str, operator: str, program: str | None, write: Callable[[], str | None]
+        self,
+        kind: str,
+        operator: str,
+        program: str | None,
+        write: Callable[[], str | None],
+        against: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.kind, self.operator, self.program = kind, operator, program
-        self._write = write
+        self._write, self._against = write, against
+
+    @cached_property
+    def consistent(self) -> bool:
+        """Whether no other sentence still says what the flaw denies."""
+        return self._against() is None
 
     @cached_property
     def text(self) -> str | None:
@@ -52,9 +63,9 @@ def drafts_of(trace: CodeTrace, program: Program) -> list[Draft]:
                 Edit(trace.sentences[number], _chosen(found, kind, operator).text)
                 for number, found in by_sentence.items()
             ]
-            drafts.append(
-                Draft(kind, operator, made, partial(_written, trace, edits, program, made))
-            )
+            write = partial(_written, trace, edits, program, made)
+            against = partial(contradicted, trace.sentences, edits, program)
+            drafts.append(Draft(kind, operator, made, write, against))
     return drafts
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tracelift_groups.perturb.code import twins
 from tracelift_groups.perturb.code.checks import certify, check_sound
+from tracelift_groups.perturb.code.consistency import speaks_of
 from tracelift_groups.perturb.code.drafts import Draft, drafts_of, sentence_proposals
 from tracelift_groups.perturb.code.evidence import Unconfirmed
 from tracelift_groups.perturb.code.facts import Fact, facts_of, said_by
@@ -28,10 +29,13 @@ _PATIENCE = 12
 # Programs that are tried for one fact, to see whether something false can be said of it.
 _TRIES_PER_FACT = 3
 _SHORTER = frozenset({"vague_pseudo_solution", "missing_edge_case"})
+_ONCE = frozenset({"vague_pseudo_solution", "infeasible_complexity"})
+_ENOUGH = 6
 _FROM_LONGEST = 0.8
 _FROM_REFERENCE = 0.4
 _QUOTED = re.compile(r"`([^`]+)`")
-_FACTS_PER_TWIN = (2, 3, 3)
+_FACTS_PER_TWIN = (2, 3, 3, 4)
+_FACTS_PER_KIND = 2
 
 
 class Flaw(NamedTuple):
@@ -64,6 +68,8 @@ class Engine:
     ) -> None:
         self._reference, self._templates = reference, templates
         self._name, self._rng, self._runs = name, rng, runs
+        self._keys: set[str] = set()
+        self._programs: set[str] = set()
 
     def twins(self) -> list[CodeTrace]:
         """Make up to three sound rewordings: two that say more, one that says less."""
@@ -110,16 +116,25 @@ class Engine:
         """
         facts = [fact for fact in facts_of(self._reference.program) if not self._said(fact)]
         self._rng.shuffle(facts)
+        # What the prose says nothing of comes first: being wrong in it contradicts nothing.
+        facts.sort(key=self._spoken_of)
         kinds = [template.id for template in self._templates]
         self._rng.shuffle(kinds)
         front: list[Fact] = []
-        for _ in range(2):
+        for _ in range(_FACTS_PER_KIND):
             for kind in kinds:
                 for fact in facts:
                     if fact not in front and self._tells(fact, kind):
                         front.append(fact)
                         break
         return front + [fact for fact in facts if fact not in front]
+
+    def _spoken_of(self, fact: Fact) -> bool:
+        """Whether the reference speaks of what a fact is about."""
+        return any(
+            speaks_of(sentence.text, fact.about, fact.form if fact.untruths else "")
+            for sentence in self._reference.trace.sentences
+        )
 
     def _said(self, fact: Fact) -> bool:
         """Whether the reference quotes all the code of a fact already."""
@@ -141,32 +156,45 @@ class Engine:
     def _fails(self, program: str) -> bool:
         return self._runs.fails(program, self._reference.tests, self._name)
 
-    def flaws(self, sound: Sequence[CodeTrace], least: int) -> list[Flaw]:
+    def flaws(self, sound: Sequence[CodeTrace], least: int, kinds: int) -> list[Flaw]:
         """Make one certified flaw for each template that applies, on parents drawn at random.
 
-        Where fewer than ``least`` kinds apply, kinds that do give further flaws, each with
-        another program.
+        Flaws that the rest of the text does not contradict come first: one of each kind, then
+        more of those kinds. Only where that leaves fewer than ``least`` flaws or ``kinds`` kinds
+        are others taken, which their certificates call local.
         """
         drafts = self._drafts(sound)
-        keys = {trace.key for trace in sound}
-        programs: set[str | None] = set()
+        self._keys = {trace.key for trace in sound}
+        self._programs = set()
         found: list[Flaw] = []
-        rest = list(self._templates)
-        while rest:
-            made = []
+
+        def missing() -> bool:
+            return len(found) < least or len({flaw.kind for flaw in found}) < kinds
+
+        for consistent in (True, False):
+            own = [pair for pair in drafts if pair[1].consistent or not consistent]
+            present = {flaw.kind for flaw in found}
+            rest = [template for template in self._templates if template.id not in present]
             for template in rest:
-                flaw = self._flaw(template, sound, drafts, keys, programs)
-                if flaw:
-                    keys.add(flaw.trace.key)
-                    if flaw.certificate.program:
-                        programs.add(flaw.certificate.program)
-                    made.append(template)
+                if (consistent or missing()) and (flaw := self._flaw(template, sound, own)):
                     found.append(flaw)
-                if len(found) >= least and len(made) < len(found):
-                    break  # further rounds only fill up
-            rest = made if len(found) < least else []
-            rest.sort(key=lambda template: template.id in _SHORTER)  # once is enough of those
+            again = [template for template in self._templates if template.id not in _ONCE]
+            while again and missing():
+                again = [template for template in again if self._more(template, sound, own, found)]
         return sorted(found, key=lambda flaw: flaw.kind)
+
+    def _more(
+        self,
+        template: Template,
+        sound: Sequence[CodeTrace],
+        drafts: Sequence[tuple[int, Draft]],
+        found: list[Flaw],
+    ) -> bool:
+        """Add another flaw of a kind, if there is one and it is wanted."""
+        flaw = self._flaw(template, sound, drafts) if len(found) < _ENOUGH else None
+        if flaw:
+            found.append(flaw)
+        return flaw is not None
 
     def _drafts(self, sound: Sequence[CodeTrace]) -> list[tuple[int, Draft]]:
         drafts = [
@@ -185,9 +213,8 @@ class Engine:
         template: Template,
         sound: Sequence[CodeTrace],
         drafts: Sequence[tuple[int, Draft]],
-        keys: set[str],
-        programs: set[str | None],
     ) -> Flaw | None:
+        keys, programs = self._keys, self._programs
         tried: set[str | None] = set()
         for index, draft in self._in_order(template, sound, drafts):
             if draft.program in programs or (draft.program in tried and draft.program is not None):
@@ -216,6 +243,9 @@ class Engine:
                 if not fails:
                     tried.add(draft.program)
                 continue
+            keys.add(trace.key)
+            if draft.program is not None:
+                programs.add(draft.program)
             return Flaw(template.id, trace, index, certificate)
         return None
 

@@ -8,19 +8,20 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
+from tracelift_groups.perturb.code.consistency import contradicted
 from tracelift_groups.perturb.code.drafts import quotes_what_is_gone, read_on, sentence_proposals
 from tracelift_groups.perturb.code.facts import said_by
 from tracelift_groups.perturb.code.operators.vague import specifics
 from tracelift_groups.perturb.code.program import Program
 from tracelift_groups.perturb.code.runs import Outcome, Runs
-from tracelift_groups.perturb.code.text import CodeTrace, Sentence
-from tracelift_groups.verify.cases import CaseTests
+from tracelift_groups.perturb.code.text import CodeTrace, Edit, Sentence
+from tracelift_groups.verify.cases import CaseTests, Failure
 
 _FEWEST_SPECIFICS = 5
 _MOST_LEFT = 0.2
 _FEWEST_WORDS = 20
 _SAME_TOPIC = 0.7
-_FEWEST_CHANGED = 0.3
+_FEWEST_CHANGED = 0.5
 _WORD = re.compile(r"[A-Za-z]{4,}")
 
 
@@ -55,6 +56,7 @@ class Exhibit:
         tests: The problem's tests.
         runs: Runs programs.
         name: What the runs are remembered by: the problem.
+        any_order: The problem leaves the order of the result open.
     """
 
     kind: str
@@ -65,8 +67,10 @@ class Exhibit:
     tests: CaseTests
     runs: Runs
     name: str
+    any_order: bool = False
     changes: list[Change] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    against: list[str] = field(default_factory=list)
 
 
 def program_follows(exhibit: Exhibit) -> None:
@@ -79,6 +83,14 @@ def program_follows(exhibit: Exhibit) -> None:
     if not any(_leads_to(exhibit, change, exhibit.kind) for change in first):
         raise Unconfirmed(f"no change of kind {exhibit.kind} leads to the program")
     changed = {change.before for change in changes}
+    edits = [Edit(c.before, c.after.text if c.after else "") for c in first]
+    exhibit.against.extend(
+        filter(None, [contradicted(exhibit.parent.sentences, edits, exhibit.program)])
+    )
+    if all(change.after is None for change in first):
+        facts = said_by(exhibit.program)
+        if all(change.before.text in facts for change in first):
+            raise Unconfirmed("only a repetition is gone: what is left is as sound as before")
     for sentence in exhibit.parent.sentences:
         if sentence not in changed and quotes_what_is_gone(sentence.text, exhibit.program, made):
             raise Unconfirmed(f"'{sentence.text}' quotes code that the program has no more")
@@ -151,7 +163,29 @@ def program_fails(exhibit: Exhibit) -> None:
     outcome = exhibit.runs.outcome(exhibit.made.source, exhibit.tests, exhibit.name)
     if outcome.failure is None:
         raise Unconfirmed("the program that follows passes every test, or has no end")
+    if exhibit.any_order and same_in_another_order(outcome.failure):
+        raise Unconfirmed("the program gives the same in another order, which the problem allows")
     exhibit.outcomes.append(outcome)
+
+
+def same_in_another_order(failure: Failure) -> bool:
+    """Whether what came out is what was expected but for the order of its entries."""
+    try:
+        expected, got = (_ordered(text) for text in (failure.case.expected, failure.got))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return sorted(failure.case.expected.split()) == sorted(failure.got.split())
+    return expected == got
+
+
+def _ordered(text: str) -> str:
+    """A literal with the entries of every list in it sorted."""
+
+    def ordered(value: object) -> str:
+        if isinstance(value, list | tuple | set):
+            return f"[{', '.join(sorted(map(ordered, value)))}]"
+        return repr(value)
+
+    return ordered(ast.literal_eval(text))
 
 
 def guard_gone(exhibit: Exhibit) -> None:

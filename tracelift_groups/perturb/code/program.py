@@ -47,6 +47,14 @@ def _canonical(value: object) -> str:
     return repr(value)
 
 
+def _span(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where a node begins and ends: line and column."""
+    return (
+        (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)),
+        (getattr(node, "end_lineno", 0) or 0, getattr(node, "end_col_offset", 0) or 0),
+    )
+
+
 class Program:
     """A parsed program.
 
@@ -115,21 +123,36 @@ class Program:
             outer = self.parents.get(outer)
         return outer
 
-    def replaced(self, form: str, new: ast.AST) -> str | None:
+    def places(self, form: str, within: ast.AST | None = None) -> int:
+        """How often a canonical form occurs, in all or within the span of a node."""
+        return self.forms[form] if within is None else len(self._wanted(form, within))
+
+    def _wanted(self, form: str, within: ast.AST | None) -> list[ast.AST]:
+        found = [node for node, own in self._form_of.items() if own == form]
+        if within is None:
+            return found
+        start, end = _span(within)
+        return [node for node in found if start <= _span(node)[0] and _span(node)[1] <= end]
+
+    def replaced(self, form: str, new: ast.AST, within: ast.AST | None = None) -> str | None:
         """Return the program with every occurrence of a canonical form replaced.
 
-        None where nothing occurs, nothing changes, or what comes out is no program.
+        Args:
+            form: What is replaced.
+            new: What takes its place.
+            within: Only what stands in the span of this node, of this or an equal tree.
+
+        Returns:
+            None where nothing occurs, nothing changes, or what comes out is no program.
         """
-        key = (form, ast.dump(new))
+        span = "" if within is None else str(_span(within))
+        key = (form, ast.dump(new) + span)
         if key not in self._changed:
-            self._changed[key] = self._replaced(form, new)
+            wanted = set(self._wanted(form, within))
+            self._changed[key] = self._replaced(wanted, new) if wanted else None
         return self._changed[key]
 
-    def _replaced(self, form: str, new: ast.AST) -> str | None:
-        if not self.forms[form]:
-            return None
-        wanted = {node for node, own in self._form_of.items() if own == form}
-
+    def _replaced(self, wanted: set[ast.AST], new: ast.AST) -> str | None:
         def swap(node: ast.AST) -> ast.AST | None:
             if node not in wanted:
                 return None

@@ -13,6 +13,8 @@ from tracelift_groups.perturb.code.wording import BOLD, respelled, reworded
 
 _TOKEN = re.compile(r"`[^`\n]+`|\\\([^\n]+?\\\)|(?<![\w`])-?\d+(?![\w`])")
 _BULLET = re.compile(r"^(\s*)([-*+•]|\d+[.)])(\s+)(?=\S)")
+_WORD = re.compile(r"[a-z]{4,}|not|only|less|all|any|no")
+_REPEATED = 0.85
 _FILLER = re.compile(
     r"\b(?:efficient\w*|approach ensures|solution (?:is|ensures|handles)"
     r"|this (?:approach|solution|method|code))\b",
@@ -42,6 +44,8 @@ def say_less(trace: CodeTrace, rng: Random) -> CodeTrace:
             break
         if sentence.text.endswith(":") or is_heading(sentence.text) or _leads_on(trace, sentence):
             continue
+        if _has_children(trace, sentence):
+            continue
         others = [other for other in kept if other is not sentence]
         if can_go(sentence.text, [other.text for other in others]):
             kept.remove(sentence)
@@ -57,12 +61,21 @@ def _leads_on(trace: CodeTrace, sentence: Sentence) -> bool:
     return hangs_on(trace.sentences[at + 1].text)
 
 
+def _has_children(trace: CodeTrace, sentence: Sentence) -> bool:
+    """Whether deeper lines hang on the line of a sentence."""
+    below = next((line for line in trace.lines[sentence.line + 1 :] if line.strip()), "")
+    own = trace.lines[sentence.line]
+    return len(below) - len(below.lstrip()) > len(own) - len(own.lstrip())
+
+
 def hangs_on(sentence: str) -> bool:
     """Whether a sentence makes no sense without the one before."""
     return bool(
         re.match(
             r"\W*(?:If (?:it|so|not|they|yes|this|that)\b|Otherwise|In that case|This|That|These"
-            r"|It\b|Else|Conversely|They|Those|Similarly|However|But)",
+            r"|It\b|Else|Conversely|They|Those|Similarly|However|But|Instead|Then\b|In such|Here\b"
+            r"|After (?:that|this)|Thus|Therefore|Hence|So\b|As a result|For example|Specifically"
+            r"|(?:We|It) (?:also|then)\b|Both\b|Each of (?:these|them)|Now\b|Next\b|Finally)",
             sentence,
         )
     )
@@ -71,20 +84,18 @@ def hangs_on(sentence: str) -> bool:
 def can_go(sentence: str, others: Sequence[str]) -> bool:
     """Whether a text that has the other sentences says as much without this one.
 
-    Its code and numbers must all be named elsewhere, and it must state no condition, cost or
-    result that they could lack.
+    It only praises the approach or leads over, or one other sentence says nearly the same.
     """
-    if re.search(r"\b(?:if|when|unless|until|while|return\w*|otherwise)\b", sentence, re.I):
-        return False
     if COST.search(sentence):
         return False
-    tokens = set(_TOKEN.findall(sentence))
-    if not tokens:
-        return specifics(sentence) == 0
-    known = set().union(*(_TOKEN.findall(other) for other in others)) if others else set()
-    # What a sentence with code in it says of that code is more than the names.
-    simple = all(re.fullmatch(r"`\w+`|-?\d+|\\\(\s*\w+\s*\\\)", token) for token in tokens)
-    return simple and tokens <= known and _FILLER.search(sentence) is not None
+    words, tokens = set(_WORD.findall(sentence.lower())), set(_TOKEN.findall(sentence))
+    if _FILLER.search(sentence) and not tokens and specifics(sentence) == 0:
+        return True
+    return any(
+        tokens <= set(_TOKEN.findall(other))
+        and len(words & set(_WORD.findall(other.lower()))) >= _REPEATED * len(words)
+        for other in others
+    )
 
 
 def say_more(trace: CodeTrace, facts: Sequence[Fact], rng: Random) -> CodeTrace:
@@ -103,7 +114,7 @@ def _added(trace: CodeTrace, fact: Fact, sentence: str) -> CodeTrace:
     scores = {i: _nearness(trace.lines[i], fact) for i in lines}
     best = max(scores.values())
     last = _last_of_list(trace)
-    if best or last is None:
+    if best >= 1 or last is None:
         at = max(i for i in lines if scores[i] == best)
         made = list(trace.lines)
         made[at] = f"{made[at].rstrip()} {sentence}"

@@ -31,10 +31,8 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("keeps track of", "tracks"),
     ("check if", "check whether", "test whether"),
     ("checks if", "checks whether", "tests whether"),
-    ("to solve this problem, we need to", "to solve this, we have to", "the task is to"),
-    ("to solve this problem, we can", "to solve this, we can", "one way to solve this: we can"),
-    ("initialize", "set up"),
-    ("initializes", "sets up"),
+    ("to solve this problem, we need to", "to solve this, we have to"),
+    ("to solve this problem, we can", "to solve this, we can"),
     ("in ascending order", "from smallest to largest"),
     ("in descending order", "from largest to smallest"),
     ("for each", "for every"),
@@ -47,6 +45,7 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
 _READ_ONLY = frozenset({"give back", "gives back"})
 # "at least one repeated digit" is no comparison that could be put another way.
 _STAYS = frozenset({"at least", "at most"})
+_BE = re.compile(r"\b(?:is|are|be|was|were)\s+$")
 _CANON = {words: row[0] for row in SYNONYMS for words in row}
 _ANY = re.compile(
     r"(?<![\w`-])(?:"
@@ -92,6 +91,10 @@ def reworded(sentence: str, rng: Random, share: float) -> str:
         choices = [w for w in row if w != match[0].lower() and w not in _READ_ONLY]
         if not choices or rng.random() > share or match[0].lower() in _READ_ONLY | _STAYS:
             return match[0]
+        if any(word in sentence.lower() for word in choices):
+            return match[0]  # "a dictionary (or hash map)"
+        if "than" in match[0].lower() and not _BE.search(match.string[: match.start()]):
+            return match[0]  # "the smallest number greater than x"
         new = rng.choice(choices)
         return new[0].upper() + new[1:] if match[0][0].isupper() else new
 

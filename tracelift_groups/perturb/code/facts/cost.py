@@ -108,11 +108,12 @@ def _fact(
     about: tuple[str, ...],
     patterns: tuple[tuple[str, str], ...],
     make: Callable[[], str | None],
+    where: ast.AST,
     **values: str,
 ) -> Fact:
     true = worded(tuple(pattern[0] for pattern in patterns), **values)
     false = worded(tuple(pattern[1] for pattern in patterns), **values)
-    return Fact(form, about, true, (Untruth(_KIND, form, false, make),))
+    return Fact(form, about, true, (Untruth(_KIND, form, false, make),), where)
 
 
 def _cached(program: Program, node: ast.FunctionDef) -> Iterator[Fact]:
@@ -126,7 +127,7 @@ def _cached(program: Program, node: ast.FunctionDef) -> Iterator[Fact]:
         new = ast.FunctionDef(node.name, node.args, node.body, bare, node.returns)
         return program.changed(lambda other: [new] if other is node else None)
 
-    yield _fact("results_kept", (node.name,), _KEPT, make, f=node.name)
+    yield _fact("results_kept", (node.name,), _KEPT, make, node.body[0], f=node.name)
 
 
 def _calls_itself(node: ast.FunctionDef) -> bool:
@@ -152,7 +153,7 @@ def _memo(program: Program, node: ast.If) -> Iterator[Fact]:
     name = show(store)
     if name and name.replace(".", "").replace("_", "").isalnum():
         gone = partial(program.changed, lambda other: [] if other is node else None)
-        yield _fact("looked_up", (name, function.name), _MEMO, gone, m=name)
+        yield _fact("looked_up", (name, function.name), _MEMO, gone, node, m=name)
 
 
 def _lookup(program: Program, node: ast.Assign) -> Iterator[Fact]:
@@ -175,7 +176,7 @@ def _lookup(program: Program, node: ast.Assign) -> Iterator[Fact]:
         return listed if any(other is place for place in places) else None
 
     make = partial(program.changed, swap)
-    yield _fact("set_lookup", (target.id,), _LOOKUP, make, s=target.id)
+    yield _fact("set_lookup", (target.id,), _LOOKUP, make, node, s=target.id)
 
 
 def _is_hashed(value: ast.expr) -> bool:
@@ -211,7 +212,9 @@ def _sorted_once(program: Program, node: ast.Expr) -> Iterator[Fact]:
             return [ast.For(loop.target, loop.iter, body, loop.orelse)]
         return [ast.While(loop.test, body, loop.orelse)]
 
-    yield _fact("sorted_once", (name.id,), _SORTED_ONCE, partial(program.changed, swap), v=name.id)
+    yield _fact(
+        "sorted_once", (name.id,), _SORTED_ONCE, partial(program.changed, swap), node, v=name.id
+    )
 
 
 def _added_up(program: Program, node: ast.AugAssign) -> Iterator[Fact]:
@@ -236,7 +239,7 @@ def _added_up(program: Program, node: ast.AugAssign) -> Iterator[Fact]:
         return
     code = f"{target.id} = sum({x.value.id}[:{ast.unparse(index)} + 1])"
     make = partial(instead, program, node, code)
-    yield _fact("carried_on", names_in(node), _CARRIED_ON, make, v=target.id)
+    yield _fact("carried_on", names_in(node), _CARRIED_ON, make, node, v=target.id)
 
 
 def _heap(program: Program, node: ast.Call) -> Iterator[Fact]:
@@ -247,7 +250,7 @@ def _heap(program: Program, node: ast.Call) -> Iterator[Fact]:
         name = node.args[0].id
         new = ast.parse(f"{name}.pop({name}.index(min({name})))", mode="eval").body
         make = partial(program.changed, lambda other: new if other is node else None)
-        yield _fact("heap_top", (name,), _HEAP, make, h=name)
+        yield _fact("heap_top", (name,), _HEAP, make, node, h=name)
 
 
 def _bisected(program: Program, node: ast.Call) -> Iterator[Fact]:
@@ -262,4 +265,4 @@ def _bisected(program: Program, node: ast.Call) -> Iterator[Fact]:
     new = ast.parse(f"sum(1 for _one in {places} if _one {sign} {x})", mode="eval").body
     make = partial(program.changed, lambda other: new if other is node else None)
     names = tuple(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
-    yield _fact("bisected", names, _BISECT, make, a=places, x=x)
+    yield _fact("bisected", names, _BISECT, make, node, a=places, x=x)

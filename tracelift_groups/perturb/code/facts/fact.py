@@ -32,6 +32,10 @@ class Untruth:
         self.kind, self.operator, self.wordings = kind, operator, wordings
         self._make = make
 
+    def reworded(self, wordings: tuple[str, ...]) -> Untruth:
+        """The same with other wordings."""
+        return Untruth(self.kind, self.operator, wordings, self._make)
+
     @cached_property
     def program(self) -> str | None:
         """The program that follows, made when first asked for; None where it is no other one."""
@@ -46,12 +50,14 @@ class Fact(NamedTuple):
         about: The names it is about; its sentence goes where the text speaks of them.
         wordings: Sentences that say it, each in full.
         untruths: Ways to be wrong about it.
+        where: The place in the program that it is about.
     """
 
     form: str
     about: tuple[str, ...]
     wordings: tuple[str, ...]
     untruths: tuple[Untruth, ...] = ()
+    where: ast.AST | None = None
 
 
 def show(node: ast.AST) -> str | None:
@@ -94,7 +100,8 @@ def reached(program: Program, node: ast.stmt) -> bool:
     then needs no "if it comes to that".
     """
     parent = program.parents.get(node)
-    if not isinstance(parent, ast.FunctionDef | ast.For | ast.While) or node not in parent.body:
+    kinds = (ast.FunctionDef, ast.For, ast.While, ast.Module)
+    if not isinstance(parent, kinds) or node not in parent.body:
         return False
     before = parent.body[: parent.body.index(node)]
     return not any(
@@ -103,6 +110,42 @@ def reached(program: Program, node: ast.stmt) -> bool:
         if not isinstance(other, ast.FunctionDef | ast.ClassDef)
         for child in ast.walk(other)
     )
+
+
+def sites(program: Program, name: str, node: ast.AST) -> int:
+    """In how many places within loops a name is given a value, in the function of a node."""
+    function = program.around(node, ast.FunctionDef) or program.tree
+    count = 0
+    for other in ast.walk(function):
+        targets: list[ast.expr] = []
+        if isinstance(other, ast.Assign):
+            targets = other.targets
+        elif isinstance(other, ast.AugAssign | ast.AnnAssign | ast.For):
+            targets = [other.target]
+        named = any(
+            isinstance(child, ast.Name) and child.id == name
+            for target in targets
+            for child in ast.walk(target)
+        )
+        count += named and (loop_of(program, other) is not None or isinstance(other, ast.For))
+    return count
+
+
+def calls_on(program: Program, name: str) -> set[str]:
+    """The methods that are called on a name."""
+    return {
+        node.func.attr
+        for node in ast.walk(program.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == name
+    }
+
+
+def leaves(loop: ast.For | ast.While) -> bool:
+    """Whether a loop may end before its last pass."""
+    return any(isinstance(node, ast.Break | ast.Return) for node in ast.walk(loop))
 
 
 def without(program: Program, node: ast.stmt) -> str | None:

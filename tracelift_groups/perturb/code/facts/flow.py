@@ -10,6 +10,7 @@ from tracelift_groups.perturb.code.facts.fact import (
     Fact,
     Untruth,
     assigned,
+    leaves,
     loop_of,
     names_in,
     reached,
@@ -19,7 +20,7 @@ from tracelift_groups.perturb.code.facts.fact import (
     without,
     worded,
 )
-from tracelift_groups.perturb.code.program import Program
+from tracelift_groups.perturb.code.program import Program, canonical
 
 _WHILE = (
     "The loop goes on while `{test}`.",
@@ -27,7 +28,7 @@ _WHILE = (
     "We keep going while `{test}`.",
 )
 _GUARD = (
-    "If `{test}`, the answer is `{value}` at once.",
+    "If `{test}`, `{value}` is returned at once.",
     "`{value}` is returned right away when `{test}`.",
     "Where the condition `{test}` holds, the value `{value}` is returned.",
 )
@@ -56,38 +57,39 @@ _IF_ELSE = (
     "We do `{then}` when `{test}`, else `{other}`.",
     "When `{test}`, the step is `{then}`, in the other case `{other}`.",
 )
+_ONLY_WHERE = (
+    "`{then}` is done only where `{test}`.",
+    "It takes `{test}` for `{then}` to be done.",
+)
+_CASE = ("The case `{test}` is dealt with by itself.", "One of the cases is `{test}`.")
+_ONE_STEP = ("One of the steps is `{code}`.", "On the way we do `{code}`.")
 _STEP = ("Each pass does `{code}`.", "In each pass, `{code}`.", "The step of a pass is `{code}`.")
 _BEHIND = (
     "After the loop one step is left: `{code}`.",
     "Once the loop is over, `{code}` follows.",
 )
 _RETURN = (
-    "The result is `{value}`.",
+    "The value that is returned is `{value}`.",
     "In the end we return `{value}`.",
-    "What comes out is `{value}`.",
+    "What is returned is `{value}`.",
 )
 _RETURN_ELSE = (
-    "If the end is reached, the result is `{value}`.",
-    "Where nothing was returned before, we return `{value}`.",
-)
-_RETURN_OF = ("`{f}` returns `{value}`.", "What `{f}` gives is `{value}`.")
-_RETURN_OF_ELSE = (
-    "Where nothing was returned before, `{f}` returns `{value}`.",
-    "If the end of `{f}` is reached, it gives `{value}`.",
+    "If nothing was returned before, `{value}` is.",
+    "When all else is done without a result, we return `{value}`.",
 )
 _BRANCHES = (
     "If `{test}`, then `{other}`, and otherwise `{then}`.",
     "We do `{other}` when `{test}`, else `{then}`.",
     "When `{test}`, the step is `{other}`, in the other case `{then}`.",
 )
-_OVER = ("The loop goes over `{it}`.", "We walk through `{it}` once.")
+_OVER = ("The loop goes over `{it}`.", "We walk through `{it}`.")
 _FORWARD = (
     "The loop goes over `{it}` from front to back.",
-    "We walk through `{it}` once, the first entry first and the last one last.",
+    "We walk through `{it}`, the first entry first and the last one last.",
 )
 _BACKWARD = (
     "The loop goes over `{it}` from back to front.",
-    "We walk through `{it}` once, the last entry first and the first one last.",
+    "We walk through `{it}`, the last entry first and the first one last.",
 )
 _RISING = (
     "`{v}` runs over `{it}` from its first value to its last.",
@@ -119,13 +121,15 @@ def flow_facts(program: Program) -> Iterator[Fact]:
             yield from _returned(program, node)
         elif pair := assigned(node):
             yield from _assignment(program, node, *pair)
+        elif isinstance(node, ast.AugAssign):
+            yield from _one_step(program, node)
 
 
 def _said(form: str, patterns: tuple[str, ...], about: ast.AST, **code: ast.AST) -> Iterator[Fact]:
     shown = {name: show(node) for name, node in code.items()}
     if all(shown.values()):
         values = {name: text or "" for name, text in shown.items()}
-        yield Fact(form, names_in(about), worded(patterns, **values))
+        yield Fact(form, names_in(about), worded(patterns, **values), where=about)
 
 
 def _returned(program: Program, node: ast.Return) -> Iterator[Fact]:
@@ -137,12 +141,7 @@ def _returned(program: Program, node: ast.Return) -> Iterator[Fact]:
     if node is not function.body[-1] or isinstance(value, ast.Name):
         return
     several = sum(isinstance(other, ast.Return) for other in ast.walk(function)) > 1
-    if program.around(function, ast.FunctionDef) is not None:
-        name = ast.Name(function.name, ast.Load())
-        about = ast.Tuple([name, value], ast.Load())
-        patterns = _RETURN_OF_ELSE if several else _RETURN_OF
-        yield from _said("returned", patterns, about, f=name, value=value)
-    elif several:
+    if several:
         yield from _said("returned", _RETURN_ELSE, value, value=value)
     elif not isinstance(value, ast.Constant):
         yield from _said("returned", _RETURN, value, value=value)
@@ -156,18 +155,18 @@ def _for(program: Program, node: ast.For) -> Iterator[Fact]:
     inner: ast.expr = call if ranged else ast.Call(ast.Name("list", ast.Load()), [call], [])
     turned = ast.Call(ast.Name("reversed", ast.Load()), [inner], [])
     make = partial(program.changed, lambda other: turned if other is call else None)
-    if ranged and isinstance(node.target, ast.Name):
+    if ranged and isinstance(node.target, ast.Name) and not leaves(node):
         values = {"v": node.target.id, "it": shown}
         true, false, form = _RISING, _FALLING, "for_range"
     else:
-        if _has_no_order(program, node):
+        if leaves(node) or _has_no_order(program, node):
             yield from _said("for_over", _OVER, node.iter, it=node.iter)
             return
         values = {"it": shown}
         true, false, form = _FORWARD, _BACKWARD, "for_over"
     about = (*names_in(node.target), *names_in(node.iter))
     against = Untruth("wrong_algorithm", "reverse_loop", worded(false, **values), make)
-    yield Fact(form, about, worded(true, **values), (against,))
+    yield Fact(form, about, worded(true, **values), (against,), node)
 
 
 def _has_no_order(program: Program, node: ast.For) -> bool:
@@ -184,20 +183,22 @@ def _has_no_order(program: Program, node: ast.For) -> bool:
 
 
 def _if(program: Program, node: ast.If) -> Iterator[Fact]:
-    if isinstance(program.parents.get(node), ast.If) and _is_elif(program, node):
-        return
-    if len(node.body) != 1 or not reached(program, node):
-        return
-    only = node.body[0]
-    if not node.orelse and isinstance(only, ast.Return | ast.Continue | ast.Break):
+    only = node.body[0] if len(node.body) == 1 else None
+    small = isinstance(only, ast.Assign | ast.AugAssign | ast.Expr)
+    if only is None or not reached(program, node):
+        # Other tests may come first, so no more is said than that this one must hold.
+        if only is not None and small and program.forms[canonical(only)] == 1:
+            yield from _said("only_where", _ONLY_WHERE, node, test=node.test, then=only)
+        elif program.forms[canonical(node.test)] == 1:
+            yield from _said("case", _CASE, node.test, test=node.test)
+    elif not node.orelse and isinstance(only, ast.Return | ast.Continue | ast.Break):
         yield from _guard(program, node, only)
-    elif isinstance(only, ast.Assign | ast.AugAssign | ast.Expr):
-        if not node.orelse:
-            yield from _said("if", _IF, node, test=node.test, then=only)
-        elif len(node.orelse) == 1 and isinstance(
-            node.orelse[0], ast.Assign | ast.AugAssign | ast.Expr
-        ):
-            yield from _either(program, node, only, node.orelse[0])
+    elif small and not node.orelse:
+        yield from _said("if", _IF, node, test=node.test, then=only)
+    elif small and len(node.orelse) == 1:
+        other = node.orelse[0]
+        if isinstance(other, ast.Assign | ast.AugAssign | ast.Expr):
+            yield from _either(program, node, only, other)
 
 
 def _either(program: Program, node: ast.If, then: ast.stmt, other: ast.stmt) -> Iterator[Fact]:
@@ -209,12 +210,7 @@ def _either(program: Program, node: ast.If, then: ast.stmt, other: ast.stmt) -> 
     turned = ast.If(node.test, [other], [then])
     make = partial(program.changed, lambda child: [turned] if child is node else None)
     against = Untruth("wrong_algorithm", "swap_branches", worded(_BRANCHES, **values), make)
-    yield Fact("if_else", names_in(node), worded(_IF_ELSE, **values), (against,))
-
-
-def _is_elif(program: Program, node: ast.If) -> bool:
-    parent = program.parents.get(node)
-    return isinstance(parent, ast.If) and any(node is other for other in parent.orelse)
+    yield Fact("if_else", names_in(node), worded(_IF_ELSE, **values), (against,), node)
 
 
 def _guard(program: Program, node: ast.If, only: ast.stmt) -> Iterator[Fact]:
@@ -230,7 +226,7 @@ def _guard(program: Program, node: ast.If, only: ast.stmt) -> Iterator[Fact]:
     about = (*names_in(node.test), *(names_in(only) if value else ()))
     gone = Untruth("missing_edge_case", "drop_guard", (), partial(without, program, node))
     untruths = (gone,) if is_boundary(program, node) else ()
-    yield Fact(form, about, worded(patterns, test=test, value=value), untruths)
+    yield Fact(form, about, worded(patterns, test=test, value=value), untruths, node)
 
 
 def is_boundary(program: Program, guard: ast.If) -> bool:
@@ -260,10 +256,11 @@ def _works_out(target: ast.expr, value: ast.expr) -> bool:
 def _behind_loop(program: Program, node: ast.For | ast.While) -> Iterator[Fact]:
     """The one step between a loop and the end of its function: what the last pass left open."""
     function = program.parents.get(node)
-    if not isinstance(function, ast.FunctionDef) or node not in function.body:
+    if not isinstance(function, ast.FunctionDef | ast.Module) or node not in function.body:
         return
     rest = function.body[function.body.index(node) + 1 :]
-    if len(rest) != 2 or not isinstance(rest[1], ast.Return):
+    # A function ends with what it returns, a program with what it prints.
+    if len(rest) != 2 or not isinstance(rest[1], ast.Return | ast.Expr):
         return
     only = rest[0]
     if not isinstance(only, ast.Assign | ast.AugAssign | ast.Expr):
@@ -271,7 +268,7 @@ def _behind_loop(program: Program, node: ast.For | ast.While) -> Iterator[Fact]:
     code = show(only)
     if code is not None:
         gone = Untruth("missing_edge_case", "drop_last_step", (), partial(without, program, only))
-        yield Fact("behind_loop", names_in(only), worded(_BEHIND, code=code), (gone,))
+        yield Fact("behind_loop", names_in(only), worded(_BEHIND, code=code), (gone,), only)
 
 
 def _assignment(
@@ -280,7 +277,8 @@ def _assignment(
     loop = loop_of(program, node)
     if isinstance(value, ast.Constant) and isinstance(target, ast.Name):
         plain = value.value is not None and not isinstance(value.value, bool)
-        if plain and loop is None and isinstance(program.parents.get(node), ast.FunctionDef):
+        above = program.parents.get(node)
+        if plain and loop is None and isinstance(above, ast.FunctionDef | ast.Module):
             yield from _said("start", _INIT, target, v=target, value=value)
     elif (
         loop is not None
@@ -289,3 +287,13 @@ def _assignment(
         and reached(program, node)
     ):
         yield from _said("step", _STEP, node, code=node)
+    elif isinstance(target, ast.Subscript) or _works_out(target, value):
+        yield from _one_step(program, node)
+
+
+def _one_step(program: Program, node: ast.stmt) -> Iterator[Fact]:
+    """A statement that the program has in one place only, whenever that is reached."""
+    if program.forms[canonical(node)] == 1 and not isinstance(
+        program.parents.get(node), ast.Module
+    ):
+        yield from _said("one_step", _ONE_STEP, node, code=node)

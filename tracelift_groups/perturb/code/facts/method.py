@@ -12,11 +12,11 @@ from tracelift_groups.perturb.code.program import Program
 _KIND = "wrong_algorithm"
 _ORDER = (
     "`{v}` is put in {order} order, not in {other}.",
-    "We do not take `{v}` as it comes but in {order} order, which is not {other}.",
+    "We work on `{v}` in {order} order, not in {other}.",
 )
 _UNSORTED = (
     "`{v}` is not put in {order} order, nor in {other}.",
-    "We do take `{v}` as it comes, not in {order} order, and not in {other}.",
+    "We work on `{v}` in the order it has, not in {order} or {other}.",
 )
 _KEYED = (
     "`{v}` is sorted by `{key}`, and not taken as it comes.",
@@ -28,7 +28,7 @@ _UNKEYED = (
 )
 _TAKES = (
     "`{v}` hands out its {which} entry first, not the {other}.",
-    "Of the entries of `{v}`, the {which} is handled first, whichever is {other}.",
+    "From `{v}` we always take the {which} entry, not the {other}.",
 )
 
 
@@ -92,7 +92,7 @@ def _sorted(program: Program, node: ast.Call) -> Iterator[Fact]:
         wordings = worded(_KEYED, v=shown, key=text)
         skipped = worded(_UNKEYED, v=shown, key=text)
         untruths = (Untruth(_KIND, "skip_sort", skipped, left),)
-    yield Fact("sorted", names, wordings, untruths)
+    yield Fact("sorted", names, wordings, untruths, node)
 
 
 def _taken(program: Program, node: ast.Call) -> Iterator[Fact]:
@@ -117,7 +117,9 @@ def _taken(program: Program, node: ast.Call) -> Iterator[Fact]:
     wordings = worded(_TAKES, v=name.id, which=true, other=false)
     against = worded(_TAKES, v=name.id, which=false, other=true)
     swapped = partial(_swap, program, node, other)
-    yield Fact("taken", (name.id,), wordings, (Untruth(_KIND, "other_end", against, swapped),))
+    yield Fact(
+        "taken", (name.id,), wordings, (Untruth(_KIND, "other_end", against, swapped),), node
+    )
 
 
 def _is_work_list(program: Program, name: str) -> bool:

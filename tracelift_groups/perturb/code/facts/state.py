@@ -10,11 +10,13 @@ from tracelift_groups.perturb.code.facts.fact import (
     Fact,
     Untruth,
     assigned,
+    calls_on,
     instead,
     loop_of,
     names_in,
     reached,
     show,
+    sites,
     starts_as,
     statements,
     without,
@@ -43,10 +45,6 @@ _BETTER = (
     (
         "`{v}` gives way to `{x}` only where that is {more}, not each time.",
         "`{v}` gives way to `{x}` each time, not only where that is {more}.",
-    ),
-    (
-        "Each pass keeps the {more} of `{v}` and `{x}` as `{v}`.",
-        "Each pass keeps `{x}` as `{v}`, be it the {more} or not.",
     ),
 )
 _SUM = (
@@ -115,8 +113,8 @@ _GATHER = (
         "Each `{x}` goes to the front of `{v}`, not to the end.",
     ),
     (
-        "In `{v}` the first `{x}` comes first and the last one last.",
-        "In `{v}` the last `{x}` comes first and the first one last.",
+        "New entries of `{v}` go behind the others, not before them: `{x}`.",
+        "New entries of `{v}` go before the others, not behind them: `{x}`.",
     ),
 )
 _CARRY = (
@@ -162,6 +160,7 @@ def _fact(
     about: ast.AST,
     patterns: tuple[tuple[str, str], ...],
     make: Callable[[], str | None],
+    kind: str = _KIND,
     **code: ast.AST | str,
 ) -> Iterator[Fact]:
     """A fact and its one untruth, both worded by the same values."""
@@ -173,11 +172,11 @@ def _fact(
         values[name] = text
     true = worded(tuple(pattern[0] for pattern in patterns), **values)
     false = worded(tuple(pattern[1] for pattern in patterns), **values)
-    yield Fact(form, names_in(about), true, (Untruth(_KIND, form, false, make),))
+    yield Fact(form, names_in(about), true, (Untruth(kind, form, false, make),), about)
 
 
 def _best(program: Program, node: ast.stmt, v: ast.Name, x: ast.expr, most: str) -> Iterator[Fact]:
-    if not show(x) or isinstance(x, ast.Constant):
+    if not show(x) or isinstance(x, ast.Constant) or sites(program, v.id, node) != 1:
         return
     made = partial(instead, program, node, f"{v.id} = {ast.unparse(x)}")
     if not all(_is_extreme(value) for value in starts_as(program, v.id, node)):
@@ -242,6 +241,8 @@ def _added(program: Program, node: ast.AugAssign, loop: ast.For | ast.While) -> 
         return
     if not isinstance(target, ast.Name) or not _starts_at_zero(program, target.id, node):
         return
+    if sites(program, target.id, node) != 1:
+        return
     changed = partial(instead, program, node, f"{target.id} = {ast.unparse(x)}")
     above = program.parents.get(node)
     if reached(program, node) and not isinstance(x, ast.Constant):
@@ -251,6 +252,17 @@ def _added(program: Program, node: ast.AugAssign, loop: ast.For | ast.While) -> 
             yield from _fact("running_count", node, _COUNT, changed, v=target, test=above.test)
         elif not isinstance(x, ast.Constant):
             yield from _fact("partial_sum", node, _SOME, changed, v=target, x=x, test=above.test)
+
+
+def _stores(program: Program, name: str) -> int:
+    """In how many places an entry of a mapping is set or taken out."""
+    return sum(
+        isinstance(node, ast.Subscript)
+        and not isinstance(node.ctx, ast.Load)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        for node in ast.walk(program.tree)
+    ) + len(calls_on(program, name) & {"pop", "clear", "popitem", "update", "setdefault"})
 
 
 def _starts_at_zero(program: Program, name: str, node: ast.AST) -> bool:
@@ -288,6 +300,7 @@ def _assigned(
         yield from _best(program, node, target, extreme[1], extreme[0])
     elif (
         reached(program, node)
+        and sites(program, target.id, node) == 1
         and not isinstance(value, ast.Constant)
         and target.id not in names_in(value)
         and any(starts_as(program, target.id, node))
@@ -304,7 +317,7 @@ def _stored(
     """``d[k] = x`` in a mapping."""
     name, key = target.value, target.slice
     assert isinstance(name, ast.Name)
-    if name.id in names_in(value) or not reached(program, node):
+    if name.id in names_in(value) or not reached(program, node) or _stores(program, name.id) != 1:
         return
     code = f"{name.id}.setdefault({ast.unparse(key)}, {ast.unparse(value)})"
     yield from _fact(
@@ -324,12 +337,18 @@ def _call(
     if loop is None or len(call.args) != 1 or call.keywords:
         return
     x = call.args[0]
-    if method == "add" and not isinstance(x, ast.Constant) and _each(program, node, name.id):
+    kept = not calls_on(program, name.id) & {"remove", "discard", "pop", "clear", "popleft"}
+    if (
+        method == "add"
+        and kept
+        and not isinstance(x, ast.Constant)
+        and _each(program, node, name.id)
+    ):
         emptied = f"{name.id}.clear()\n{ast.unparse(node)}"
         yield from _fact(
             "all_seen", node, _SEEN, partial(instead, program, node, emptied), s=name, x=x
         )
-    elif method == "append" and _is_list(program, name, node):
+    elif method == "append" and kept and _is_list(program, name, node):
         front = f"{name.id}.insert(0, {ast.unparse(x)})"
         yield from _fact(
             "gathered", node, _GATHER, partial(instead, program, node, front), v=name, x=x

@@ -6,12 +6,11 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tracelift_groups.perturb.code.facts import said_by
 from tracelift_groups.perturb.code.fragments import Fragment, fragments, parse
 from tracelift_groups.perturb.code.operators.proposal import Proposal
 from tracelift_groups.perturb.code.program import Program, canonical
 
-# More places than this, and a quote says too little about which of them it means.
-_MOST_PLACES = 3
 _STRICT = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">"}
 _TURNED = {ast.Lt: ">", ast.LtE: ">=", ast.Gt: "<", ast.GtE: "<="}
 _SIGNS = {
@@ -43,11 +42,15 @@ class _Change(NamedTuple):
 
 def change_quoted_code(sentence: str, program: Program) -> Iterator[Proposal]:
     """Change code that the sentence quotes and the program holds, in both."""
+    saying = said_by(program).get(sentence)
+    where = saying.fact.where if saying else None
     for fragment in fragments(sentence, program.names):
         if isinstance(fragment.node, ast.Name | ast.Constant | ast.Attribute):
             continue
         form = canonical(fragment.node)
-        if not 0 < program.forms[form] <= _MOST_PLACES:
+        # Of several places a quote does not say which it means; a fact knows its place.
+        within = where if program.forms[form] > 1 else None
+        if program.forms[form] != 1 and (within is None or program.places(form, within) != 1):
             continue
         looped = program.only_in_loops(form)
         for change in _changes(fragment):
@@ -55,10 +58,32 @@ def change_quoted_code(sentence: str, program: Program) -> Iterator[Proposal]:
                 continue
             code = fragment.code[: change.start] + change.text + fragment.code[change.end :]
             node = parse(code)
-            made = program.replaced(form, node) if node is not None else None
+            if node is None or _says_nothing(node):
+                continue
+            made = program.replaced(form, node, within)
             if made is not None:
                 text = sentence[: fragment.start] + code + sentence[fragment.end :]
                 yield Proposal(change.kind, change.operator, text, made)
+
+
+def _says_nothing(node: ast.AST) -> bool:
+    """Whether changed code is an absurdity: ``x = x``, ``a == a``, ``n & n``."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Assign):
+            sides: list[ast.AST] = [child.targets[0], child.value]
+        elif isinstance(child, ast.Compare) and len(child.ops) == 1:
+            sides = [child.left, child.comparators[0]]
+        elif isinstance(child, ast.BinOp):
+            sides = [child.left, child.right]
+        elif isinstance(child, ast.Call) and len(child.args) == 2:
+            sides = list(child.args)
+        else:
+            continue
+        if ast.unparse(sides[0]) == ast.unparse(sides[1]) and not isinstance(
+            sides[0], ast.Constant
+        ):
+            return True
+    return False
 
 
 def _changes(fragment: Fragment) -> Iterator[_Change]:
@@ -105,7 +130,7 @@ def _compare(fragment: Fragment, node: ast.Compare) -> Iterator[_Change]:
     if kind in _STRICT:
         yield _Change("off_by_one", "strictness", *at, _STRICT[kind])
     if kind in _TURNED:
-        yield _Change("wrong_invariant", "turn_comparison", *at, _TURNED[kind])
+        yield _Change("wrong_algorithm", "turn_comparison", *at, _TURNED[kind])
 
 
 def _binary(fragment: Fragment, node: ast.BinOp) -> Iterator[_Change]:
