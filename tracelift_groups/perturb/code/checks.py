@@ -56,7 +56,10 @@ def certify(
         raise Unconfirmed(f"the wording gives the flaw away: '{word}'")
     if _FENCE.search(flawed.text):
         raise Unconfirmed("there is a program in the text")
-    made = parsed(program) if program is not None else None
+    try:
+        made = parsed(program) if program is not None else None
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise Unconfirmed(f"the program that is said to follow does not parse: {error}") from error
     exhibit = Exhibit(
         template.id,
         parent,
@@ -189,12 +192,20 @@ def check_sound(reference: CodeReference, twin: CodeTrace) -> None:
         said.add(own)
         if own not in known and own not in facts:
             raise Unconfirmed(f"'{sentence.text[:80]}' is new")
-    texts = [sentence.text for sentence in twin.sentences]
+    order = [normal(s.text) for s in reference.trace.sentences]
+    places = [order.index(own) for own in map(normal, _texts(twin)) if order.count(own) == 1]
+    if places != sorted(places):
+        raise Unconfirmed("sentences of the reference stand in another order")
+    texts = _texts(twin)
     for sentence in reference.trace.sentences:
         if normal(sentence.text) in said or is_heading(sentence.text):
             continue
         if not can_go(sentence.text, texts):
             raise Unconfirmed(f"'{sentence.text[:80]}' is not said any more")
+
+
+def _texts(trace: CodeTrace) -> list[str]:
+    return [sentence.text for sentence in trace.sentences]
 
 
 def recheck(group: Group) -> list[str]:

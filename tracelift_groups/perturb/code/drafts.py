@@ -16,7 +16,7 @@ from tracelift_groups.perturb.code.program import Program, canonical
 from tracelift_groups.perturb.code.text import CodeTrace, Edit, Sentence
 from tracelift_groups.perturb.code.twins import hangs_on
 
-_OTHERWISE = re.compile(r"^(?:Otherwise|Else),?\s+(?:if\s+)?(?P<rest>.)")
+_OTHERWISE = re.compile(r"^(?:Otherwise|Else),?\s+(?P<rest>.)")
 
 
 class Draft:

@@ -77,10 +77,11 @@ class Engine:
         rng = self._rng
         first, second, third = (rng.choice(_FACTS_PER_TWIN) for _ in range(3))
         # Which of the facts each twin adds, and whether it says less of the reference.
+        rest = facts[first + second :]
         plans = [
             (facts[:first], False),
             (facts[first : first + second], True),
-            (rng.sample(facts[:third], (len(facts[:third]) + 1) // 2), True),
+            (rest[:third] or rng.sample(facts, min(len(facts), third)), True),
         ]
         rng.shuffle(plans)
         found: list[CodeTrace] = []

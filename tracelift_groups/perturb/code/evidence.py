@@ -221,7 +221,11 @@ def specifics_gone(exhibit: Exhibit) -> None:
 
 
 def topic_kept(exhibit: Exhibit) -> None:
-    """What is left is prose of some length, in the parent's words."""
+    """What is left is the parent's prose, or less of it, and of some length."""
+    whole = [_WORD.findall(one.text) for one in exhibit.parent.sentences]
+    for sentence in exhibit.flawed.sentences:
+        if not any(_within(_WORD.findall(sentence.text), words) for words in whole):
+            raise Unconfirmed(f"'{sentence.text[:80]}' is new")
     words = [word.lower() for word in _WORD.findall(exhibit.flawed.text)]
     known = {word.lower() for word in _WORD.findall(exhibit.parent.text)}
     if len(exhibit.flawed.text.split()) < _FEWEST_WORDS or len(exhibit.flawed.sentences) < 2:
@@ -240,6 +244,12 @@ def too_costly(exhibit: Exhibit) -> None:
     if failure is None:
         raise Unconfirmed("no large input tells the slow program from the reference")
     exhibit.outcomes.append(Outcome(failure, 1, 1))
+
+
+def _within(words: list[str], others: list[str]) -> bool:
+    """Whether words occur among others, in this order."""
+    rest = iter(others)
+    return all(word in rest for word in words)
 
 
 POSTCONDITIONS: dict[str, Callable[[Exhibit], None]] = {

@@ -18,6 +18,7 @@ _WORD = r"(?:[A-Za-z_]\w*(?:\[[^\[\]\n`]{1,30}\]|\([^()\n`]{0,30}\))*|\d+)"
 _BARE = re.compile(
     rf"(?<![\w.`\\$'-]){_WORD}(?:\s?(?:<=|>=|==|!=|[-+]=|//|\*\*|[-+*/%<>^&|=])\s?{_WORD})+(?![\w`'(\[-])"
 )
+_HYPHENATED = re.compile(r"[A-Za-z]{2,}(?:-[A-Za-z]{2,})+")
 _HEADER = re.compile(r"(?:el)?(?P<word>if|while|for)\b.*")
 
 
@@ -53,6 +54,8 @@ def fragments(text: str, names: frozenset[str]) -> Iterator[Fragment]:
         taken.append(match.span())
         found.append((match.start(group), match[group]))
     for match in _BARE.finditer(text):
+        if _HYPHENATED.fullmatch(match[0]):
+            continue
         if not any(start < match.end() and match.start() < end for start, end in taken):
             node = parse(match[0])
             if node is not None and _names(node) and _names(node) <= names:

@@ -201,9 +201,12 @@ class Runs:
 
 
 def repeatable(failure: Failure) -> bool:
-    """Whether a failure is the program's own: a wrong value or an exception, not a limit."""
+    """Whether a failure is the program's own: a wrong value or an exception, not a limit.
+
+    A program that adds a list to a number is no plan that somebody might have had.
+    """
     return failure.verdict in _FAILS and not failure.got.startswith(
-        ("ended by signal", "output limit")
+        ("ended by signal", "output limit", "TypeError")
     )
 
 

@@ -13,7 +13,7 @@ from tracelift_groups.perturb.math.sentences import split_steps
 _END = re.compile(
     r"(?<=[.!?])(?P<marks>[\"')*]{0,2})\s+(?=[\"'(*_]{0,3}[A-Z`\\])|(?<=:)\s+(?=[A-Z`])"
 )
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|resp|No)\.$|(?:^|\s)\d+\.$")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|resp|No)\.$|^\s*\d+\.$")
 _MARK = re.compile(r"\s*(?:(?:[-*+•]|\d+[.)]|#{1,6})(?:\s+|$))?")
 _NUMBER = re.compile(r"(\s*)(\d+)([.)]\s+)")
 

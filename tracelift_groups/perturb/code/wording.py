@@ -45,6 +45,7 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
 _READ_ONLY = frozenset({"give back", "gives back"})
 # "at least one repeated digit" is no comparison that could be put another way.
 _STAYS = frozenset({"at least", "at most"})
+_IS_NOUN = re.compile(r"\b(?:an?|the|double|nested)\s+$")
 _BE = re.compile(r"\b(?:is|are|be|was|were)\s+$")
 _CANON = {words: row[0] for row in SYNONYMS for words in row}
 _ANY = re.compile(
@@ -77,7 +78,8 @@ def _normal_prose(text: str) -> str:
 def _quotes(text: str) -> Iterator[tuple[int, int, str]]:
     """The quoted code of a text, each in its canonical form."""
     for fragment in fragments(text, frozenset()):
-        if isinstance(fragment.node, ast.Name | ast.Constant):
+        head = re.match(r"\s*(?:el)?(?:if|while|for)\b", fragment.code)
+        if head or isinstance(fragment.node, ast.Name | ast.Constant):
             yield fragment.start, fragment.end, plain(fragment.code).strip()
         else:
             yield fragment.start, fragment.end, canonical(fragment.node)
@@ -91,6 +93,9 @@ def reworded(sentence: str, rng: Random, share: float) -> str:
         choices = [w for w in row if w != match[0].lower() and w not in _READ_ONLY]
         if not choices or rng.random() > share or match[0].lower() in _READ_ONLY | _STAYS:
             return match[0]
+        before = match.string[: match.start()].lower()
+        if _IS_NOUN.search(before) and match[0].lower().startswith(("loop", "iterat", "go")):
+            return match[0]  # "a double loop over" is no verb
         if any(word in sentence.lower() for word in choices):
             return match[0]  # "a dictionary (or hash map)"
         if "than" in match[0].lower() and not _BE.search(match.string[: match.start()]):

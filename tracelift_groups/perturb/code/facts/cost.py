@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from tracelift_groups.perturb.code.facts.fact import (
     Fact,
     Untruth,
+    calls_on,
     instead,
     loop_of,
     names_in,
@@ -82,6 +84,8 @@ _BISECT = (
         "The place of `{x}` in `{a}` is found by going through it, not by halving it.",
     ),
 )
+# lru_cache without a size keeps 128 results.
+_UNBOUNDED = re.compile(r"(?:functools\.)?(?:cache|lru_cache\((?:maxsize=)?None\))")
 _HASHED = ("set", "dict", "defaultdict", "Counter", "OrderedDict")
 
 
@@ -118,7 +122,7 @@ def _fact(
 
 def _cached(program: Program, node: ast.FunctionDef) -> Iterator[Fact]:
     """``@cache`` above a function that calls itself."""
-    kept = [one for one in node.decorator_list if "cache" in ast.unparse(one)]
+    kept = [one for one in node.decorator_list if _UNBOUNDED.fullmatch(ast.unparse(one))]
     if len(kept) != 1 or not _calls_itself(node):
         return
     bare = [one for one in node.decorator_list if one is not kept[0]]
@@ -148,12 +152,24 @@ def _memo(program: Program, node: ast.If) -> Iterator[Fact]:
     if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.In):
         return
     store, value = test.comparators[0], only.value
+    if not _filled_in(function, store):
+        return
     if not isinstance(value, ast.Subscript) or ast.dump(value.value) != ast.dump(store):
         return
     name = show(store)
     if name and name.replace(".", "").replace("_", "").isalnum():
         gone = partial(program.changed, lambda other: [] if other is node else None)
         yield _fact("looked_up", (name, function.name), _MEMO, gone, node, m=name)
+
+
+def _filled_in(function: ast.FunctionDef, store: ast.expr) -> bool:
+    """Whether a function puts entries into a mapping."""
+    return any(
+        isinstance(node, ast.Subscript)
+        and isinstance(node.ctx, ast.Store)
+        and ast.dump(node.value) == ast.dump(store)
+        for node in ast.walk(function)
+    )
 
 
 def _lookup(program: Program, node: ast.Assign) -> Iterator[Fact]:
@@ -168,6 +184,9 @@ def _lookup(program: Program, node: ast.Assign) -> Iterator[Fact]:
         for side in other.comparators
         if isinstance(side, ast.Name) and side.id == target.id and loop_of(program, side)
     ]
+    own = program.around(node, ast.FunctionDef)
+    if any(program.around(place, ast.FunctionDef) is not own for place in places):
+        return
     if not places:
         return
     listed = ast.Call(ast.Name("list", ast.Load()), [ast.Name(target.id, ast.Load())], [])
@@ -197,6 +216,8 @@ def _sorted_once(program: Program, node: ast.Expr) -> Iterator[Fact]:
         other for other in block[block.index(node) + 1 :] if isinstance(other, ast.For | ast.While)
     ]
     if len(loops) != 1 or loop_of(program, node) is not None:
+        return
+    if any(f"{name.id}.sort(" in ast.unparse(other) for other in loops):
         return
     loop = loops[0]
     if isinstance(loop, ast.For) and name.id in names_in(loop.iter):
@@ -248,6 +269,8 @@ def _heap(program: Program, node: ast.Call) -> Iterator[Fact]:
         return
     if isinstance(node.args[0], ast.Name) and loop_of(program, node) is not None:
         name = node.args[0].id
+        if calls_on(program, name) & {"append", "insert", "pop"}:
+            return
         new = ast.parse(f"{name}.pop({name}.index(min({name})))", mode="eval").body
         make = partial(program.changed, lambda other: new if other is node else None)
         yield _fact("heap_top", (name,), _HEAP, make, node, h=name)

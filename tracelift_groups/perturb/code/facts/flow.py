@@ -62,7 +62,12 @@ _ONLY_WHERE = (
     "It takes `{test}` for `{then}` to be done.",
 )
 _CASE = ("The case `{test}` is dealt with by itself.", "One of the cases is `{test}`.")
-_ONE_STEP = ("One of the steps is `{code}`.", "On the way we do `{code}`.")
+_ONE_STEP = (
+    "One of the steps is `{code}`.",
+    "On the way we do `{code}`.",
+    "Part of the work is `{code}`.",
+    "Here `{code}` is needed.",
+)
 _STEP = ("Each pass does `{code}`.", "In each pass, `{code}`.", "The step of a pass is `{code}`.")
 _BEHIND = (
     "After the loop one step is left: `{code}`.",
@@ -239,6 +244,8 @@ def is_boundary(program: Program, guard: ast.If) -> bool:
         return True
     if not isinstance(only, ast.Return) or loop_of(program, guard) is not None:
         return False
+    if not isinstance(program.parents.get(guard), ast.FunctionDef):
+        return False  # under a condition of its own
     value = only.value
     if isinstance(value, ast.UnaryOp):
         value = value.operand
@@ -278,7 +285,8 @@ def _assignment(
     if isinstance(value, ast.Constant) and isinstance(target, ast.Name):
         plain = value.value is not None and not isinstance(value.value, bool)
         above = program.parents.get(node)
-        if plain and loop is None and isinstance(above, ast.FunctionDef | ast.Module):
+        once = isinstance(target, ast.Name) and len(list(starts_as(program, target.id, node))) == 1
+        if plain and once and loop is None and isinstance(above, ast.FunctionDef | ast.Module):
             yield from _said("start", _INIT, target, v=target, value=value)
     elif (
         loop is not None
@@ -293,7 +301,5 @@ def _assignment(
 
 def _one_step(program: Program, node: ast.stmt) -> Iterator[Fact]:
     """A statement that the program has in one place only, whenever that is reached."""
-    if program.forms[canonical(node)] == 1 and not isinstance(
-        program.parents.get(node), ast.Module
-    ):
+    if program.forms[canonical(node)] == 1:
         yield from _said("one_step", _ONE_STEP, node, code=node)

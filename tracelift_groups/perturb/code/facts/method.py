@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import partial
 
-from tracelift_groups.perturb.code.facts.fact import Fact, Untruth, show, worded
+from tracelift_groups.perturb.code.facts.fact import Fact, Untruth, calls_on, show, worded
 from tracelift_groups.perturb.code.program import Program
 
 _KIND = "wrong_algorithm"
@@ -67,7 +67,7 @@ def _sorted(program: Program, node: ast.Call) -> Iterator[Fact]:
     names = tuple(name.id for name in ast.walk(subject) if isinstance(name, ast.Name))
     key = next((word for word in node.keywords if word.arg == "key"), None)
     reverse = next((word for word in node.keywords if word.arg == "reverse"), None)
-    if reverse is not None and not isinstance(reverse.value, ast.Constant):
+    if reverse is not None and ast.unparse(reverse.value) != "True":
         return
     turned = ast.Call(
         node.func,
@@ -100,6 +100,9 @@ def _taken(program: Program, node: ast.Call) -> Iterator[Fact]:
     func = node.func
     if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and not node.args:
         name = func.value
+        used = calls_on(program, name.id)
+        if "appendleft" in used or {"pop", "popleft"} <= used:
+            return  # entries come and go at both ends
         if func.attr == "popleft":
             true, false, new = "oldest", "newest", f"{name.id}.pop()"
         elif func.attr == "pop" and _is_work_list(program, name.id):
@@ -110,6 +113,8 @@ def _taken(program: Program, node: ast.Call) -> Iterator[Fact]:
         if not isinstance(node.args[0], ast.Name):
             return
         name = node.args[0]
+        if calls_on(program, name.id) & {"append", "insert", "pop"}:
+            return  # it need be no heap any more
         true, false, new = "smallest", "newest", f"{name.id}.pop()"
     else:
         return

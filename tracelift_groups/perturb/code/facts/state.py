@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -63,8 +64,8 @@ _COUNT = (
         "`{v}` tells just whether `{test}` was met, as 0 or 1, not how often.",
     ),
     (
-        "Each time `{test}`, `{v}` goes up by 1 and is not just set to 1.",
-        "Each time `{test}`, `{v}` is just set to 1 and does not go up.",
+        "Each time `{test}`, `{v}` goes up by 1 and is not just set to it.",
+        "Each time `{test}`, `{v}` is just set to 1 and does not go up by it.",
     ),
 )
 _SOME = (
@@ -103,8 +104,8 @@ _TALLY = (
         "`{d}` tells just whether each `{k}` came up, as 1, not how often.",
     ),
     (
-        "Each time `{k}` comes up, its entry in `{d}` goes up by 1 and is not just set to 1.",
-        "Each time `{k}` comes up, its entry in `{d}` is just set to 1 and does not go up.",
+        "Each time `{k}` comes up, its entry in `{d}` goes up by 1 and is not just set to it.",
+        "Each time `{k}` comes up, its entry in `{d}` is just set to 1 and does not go up by it.",
     ),
 )
 _GATHER = (
@@ -113,8 +114,8 @@ _GATHER = (
         "Each `{x}` goes to the front of `{v}`, not to the end.",
     ),
     (
-        "New entries of `{v}` go behind the others, not before them: `{x}`.",
-        "New entries of `{v}` go before the others, not behind them: `{x}`.",
+        "In `{v}` each new `{x}` goes behind the others, not before them.",
+        "In `{v}` each new `{x}` goes before the others, not behind them.",
     ),
 )
 _CARRY = (
@@ -179,20 +180,31 @@ def _best(program: Program, node: ast.stmt, v: ast.Name, x: ast.expr, most: str)
     if not show(x) or isinstance(x, ast.Constant) or sites(program, v.id, node) != 1:
         return
     made = partial(instead, program, node, f"{v.id} = {ast.unparse(x)}")
-    if not all(_is_extreme(value) for value in starts_as(program, v.id, node)):
+    starts = list(starts_as(program, v.id, node))
+    known = (
+        starts and all(_is_extreme(value) for value in starts) and v.id not in _arguments(program)
+    )
+    if not known or not reached(program, node):
         # What it starts as may never be bettered, so that it is not the best of those.
         more = "larger" if most == "largest" else "smaller"
         yield from _fact("running_best", node, _BETTER, made, v=v, x=x, more=more)
         return
-    # Under a condition "of all passes" would say too much.
-    patterns = _BEST if reached(program, node) else _BEST[:2]
-    yield from _fact("running_best", node, patterns, made, v=v, x=x, most=most)
+    yield from _fact("running_best", node, _BEST, made, v=v, x=x, most=most)
 
 
 def _is_extreme(value: ast.expr) -> bool:
     """Whether a starting value gives way to any other."""
     text = ast.unparse(value)
-    return "inf" in text or "maxsize" in text
+    return bool(
+        re.fullmatch(
+            r"-?(?:float\(['\"][-+]?inf(?:inity)?['\"]\)|(?:math\.)?inf|sys\.maxsize)", text
+        )
+    )
+
+
+def _arguments(program: Program) -> set[str]:
+    """The names that come in as arguments: what they start as is not seen."""
+    return {node.arg for node in ast.walk(program.tree) if isinstance(node, ast.arg)}
 
 
 def _extreme(value: ast.expr, name: str) -> tuple[str, ast.expr] | None:
@@ -266,21 +278,14 @@ def _stores(program: Program, name: str) -> int:
 
 
 def _starts_at_zero(program: Program, name: str, node: ast.AST) -> bool:
-    return any(
-        isinstance(value, ast.Constant) and value.value == 0 and value.value is not False
-        for value in starts_as(program, name, node)
-    )
+    starts = [ast.unparse(value) for value in starts_as(program, name, node)]
+    return starts == ["0"] and name not in _arguments(program)
 
 
 def _is_mapping(program: Program, name: ast.Name, node: ast.AST) -> bool:
-    return any(
-        isinstance(value, ast.Dict)
-        or (
-            isinstance(value, ast.Call)
-            and ast.unparse(value.func).rpartition(".")[2] in ("dict", "defaultdict", "Counter")
-        )
-        for value in starts_as(program, name.id, node)
-    )
+    starts = [ast.unparse(value).rpartition(".")[2] for value in starts_as(program, name.id, node)]
+    empty = re.compile(r"\{\}|dict\(\)|Counter\(\)|defaultdict\(\w+\)")
+    return len(starts) == 1 and bool(empty.fullmatch(starts[0]))
 
 
 def _assigned(
@@ -375,7 +380,14 @@ def _behind_own_call(program: Program, node: ast.stmt) -> bool:
     if not isinstance(function, ast.FunctionDef) or node not in block:
         return False
     before = block[: block.index(node)]
-    return bool(before) and any(
+    put_in = any(
+        isinstance(child, ast.Call)
+        and isinstance(child.func, ast.Attribute)
+        and child.func.attr in ("append", "add")
+        for other in before[:-1]
+        for child in ast.walk(other)
+    )
+    return put_in and any(
         isinstance(child, ast.Call) and ast.unparse(child.func).rpartition(".")[2] == function.name
         for child in ast.walk(before[-1])
     )

@@ -16,10 +16,10 @@ _FROM_TO = re.compile(
     r"(?P<tail>\s*\(?(?:inclusive|exclusive|included|excluded)\)?)?"
 )
 _START = re.compile(
-    r"(?:initiali[sz]\w*|set|start\w*|begin\w*|is|are|with)\b[^.`]{0,40}?`(?P<v>[A-Za-z_]\w*)`"
-    r"[^.`]{0,30}?\b(?:to|at|as|with|is|=)\s+(?P<q>`?)(?P<n>-?\d+)(?P=q)(?![\w.])"
+    r"(?:[Ii]nitiali[sz]\w*|[Ss]et|[Ss]tart\w*|begin\w*|is|are|with)\b[^.`]{0,40}?`(?P<v>[A-Za-z_]\w*)`"
+    r"[^.`]{0,30}?\b(?:to|at|as|with|is|=)\s+(?P<q>`?)(?P<n>-?\d+)(?P=q)(?!\w|\.\d)"
     r"|`(?P<v2>[A-Za-z_]\w*)`\s+(?:is (?:initiali[sz]ed|set)|start\w*|begin\w*|is)\s+"
-    r"(?:(?:to|at|as|with|from|out)\s+)*(?P<q2>`?)(?P<n2>-?\d+)(?P=q2)(?![\w.])"
+    r"(?:(?:to|at|as|with|from|out)\s+)*(?P<q2>`?)(?P<n2>-?\d+)(?P=q2)(?!\w|\.\d)"
 )
 # Words for a comparison, longest first, and the words that let the boundary in or out.
 _WORDS: tuple[tuple[str, type[ast.cmpop], str], ...] = (
@@ -157,14 +157,15 @@ def change_comparison(sentence: str, program: Program) -> Iterator[Proposal]:
         if at < taken:
             continue
         taken = at + len(words)
-        nodes = [node for node in _comparisons(program, kind) if _meant(node, lowered, taken)]
+        nodes = [node for node in _comparisons(program, kind) if _meant(node, kind, lowered, taken)]
         if len({canonical(node) for node in nodes}) != 1:
             continue
         node = nodes[0]
         new = ast.Compare(node.left, [_STRICT[type(node.ops[0])]()], node.comparators)
         made = program.replaced(canonical(node), new)
         if made:
-            text = sentence[:at] + other + sentence[taken:]
+            opens = sentence[at].isupper()
+            text = sentence[:at] + (other.capitalize() if opens else other) + sentence[taken:]
             yield Proposal("off_by_one", "strictness", text, made)
 
 
@@ -188,7 +189,7 @@ def _comparisons(program: Program, kind: type[ast.cmpop]) -> Iterator[ast.Compar
             yield node
 
 
-def _meant(node: ast.Compare, lowered: str, behind: int) -> bool:
+def _meant(node: ast.Compare, kind: type[ast.cmpop], lowered: str, behind: int) -> bool:
     """Whether a comparison's operands are what the words stand between.
 
     One side must be named in the sentence, and the other be the number or name that follows.
@@ -198,7 +199,9 @@ def _meant(node: ast.Compare, lowered: str, behind: int) -> bool:
         return False
     word = follows[1]
     sides = [node.left, node.comparators[0]]
-    for one, other in (sides, sides[::-1]):
+    # What follows the words is on the right of a comparison that reads as they do.
+    ways = [sides[::-1]] if isinstance(node.ops[0], kind) else [sides]
+    for one, other in ways:
         shown = ast.unparse(one).lower()
         if shown == word or (word in _NUMBERS and shown == str(_NUMBERS[word])):
             names = [
