@@ -23,6 +23,13 @@ def test_the_preview_is_the_printed_one(tlg: Tlg) -> None:
     assert block("preview") in printed
 
 
+def test_the_preview_of_a_program_is_the_printed_one(tlg: Tlg) -> None:
+    printed = tlg("preview", "--source", "sample-code", "--groups", 1, "--kind", "off_by_one")
+    if "cannot be isolated" in printed.stderr:
+        pytest.skip(printed.stderr)
+    assert block("preview-code") in printed.stdout
+
+
 def test_the_commands_exist(tlg: Tlg) -> None:
     from tracelift_groups.cli import COMMANDS
 
