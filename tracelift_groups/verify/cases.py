@@ -179,6 +179,10 @@ def _assert_cases(value: dict[str, Any]) -> CaseTests:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UnusableTests(f"the test code does not parse: {error}") from error
+    if not any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(tree)) and (
+        "assert" not in code
+    ):
+        raise UnusableTests("the test code asserts nothing")
     cases = _split(tree, entry) or (Case(code.strip(), "every assert holds", code),)
     return CaseTests(cases, entry, setup, whole=code)
 

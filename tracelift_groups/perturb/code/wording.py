@@ -27,8 +27,6 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("determines", "works out", "finds out"),
     ("ensures", "makes sure"),
     ("ensure", "make sure"),
-    ("keep track of", "track"),
-    ("keeps track of", "tracks"),
     ("check if", "check whether", "test whether"),
     ("checks if", "checks whether", "tests whether"),
     ("to solve this problem, we need to", "to solve this, we have to"),

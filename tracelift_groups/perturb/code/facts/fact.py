@@ -103,6 +103,9 @@ def reached(program: Program, node: ast.stmt) -> bool:
     kinds = (ast.FunctionDef, ast.For, ast.While, ast.Module)
     if not isinstance(parent, kinds) or node not in parent.body:
         return False
+    above = program.around(parent, ast.If, ast.FunctionDef)
+    if isinstance(parent, ast.For | ast.While) and isinstance(above, ast.If):
+        return False  # the loop itself is under a condition
     before = parent.body[: parent.body.index(node)]
     return not any(
         isinstance(child, ast.Return | ast.Continue | ast.Break | ast.Raise)

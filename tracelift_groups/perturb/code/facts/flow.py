@@ -61,7 +61,6 @@ _ONLY_WHERE = (
     "`{then}` is done only where `{test}`.",
     "It takes `{test}` for `{then}` to be done.",
 )
-_CASE = ("The case `{test}` is dealt with by itself.", "One of the cases is `{test}`.")
 _ONE_STEP = (
     "One of the steps is `{code}`.",
     "On the way we do `{code}`.",
@@ -87,6 +86,7 @@ _BRANCHES = (
     "We do `{other}` when `{test}`, else `{then}`.",
     "When `{test}`, the step is `{other}`, in the other case `{then}`.",
 )
+_PLAIN_RANGE = ("`{v}` runs over `{it}`.", "The loop takes `{v}` through `{it}`.")
 _OVER = ("The loop goes over `{it}`.", "We walk through `{it}`.")
 _FORWARD = (
     "The loop goes over `{it}` from front to back.",
@@ -164,6 +164,9 @@ def _for(program: Program, node: ast.For) -> Iterator[Fact]:
         values = {"v": node.target.id, "it": shown}
         true, false, form = _RISING, _FALLING, "for_range"
     else:
+        if ranged and isinstance(node.target, ast.Name):
+            yield from _said("for_range", _PLAIN_RANGE, node, v=node.target, it=node.iter)
+            return
         if leaves(node) or _has_no_order(program, node):
             yield from _said("for_over", _OVER, node.iter, it=node.iter)
             return
@@ -194,8 +197,6 @@ def _if(program: Program, node: ast.If) -> Iterator[Fact]:
         # Other tests may come first, so no more is said than that this one must hold.
         if only is not None and small and program.forms[canonical(only)] == 1:
             yield from _said("only_where", _ONLY_WHERE, node, test=node.test, then=only)
-        elif program.forms[canonical(node.test)] == 1:
-            yield from _said("case", _CASE, node.test, test=node.test)
     elif not node.orelse and isinstance(only, ast.Return | ast.Continue | ast.Break):
         yield from _guard(program, node, only)
     elif small and not node.orelse:

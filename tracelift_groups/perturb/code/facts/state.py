@@ -245,7 +245,9 @@ def _added(program: Program, node: ast.AugAssign, loop: ast.For | ast.While) -> 
         if (
             isinstance(x, ast.Constant)
             and x.value == 1
+            and reached(program, node)
             and _is_mapping(program, target.value, node)
+            and _stores(program, target.value.id) == 1
         ):
             key = ast.unparse(target)
             changed = partial(instead, program, node, f"{key} = 1")
@@ -343,9 +345,12 @@ def _call(
         return
     x = call.args[0]
     kept = not calls_on(program, name.id) & {"remove", "discard", "pop", "clear", "popleft"}
+    fresh = [ast.unparse(value) for value in starts_as(program, name.id, node)] == ["set()"]
+    fresh = fresh and sites(program, name.id, node) == 0
     if (
         method == "add"
         and kept
+        and fresh
         and not isinstance(x, ast.Constant)
         and _each(program, node, name.id)
     ):
@@ -354,10 +359,8 @@ def _call(
             "all_seen", node, _SEEN, partial(instead, program, node, emptied), s=name, x=x
         )
     elif method == "append" and kept and _is_list(program, name, node):
-        front = f"{name.id}.insert(0, {ast.unparse(x)})"
-        yield from _fact(
-            "gathered", node, _GATHER, partial(instead, program, node, front), v=name, x=x
-        )
+        front = partial(instead, program, node, f"{name.id}.insert(0, {ast.unparse(x)})")
+        yield from _fact("gathered", node, _GATHER, front, "wrong_algorithm", v=name, x=x)
 
 
 def _each(program: Program, node: ast.stmt, name: str) -> bool:

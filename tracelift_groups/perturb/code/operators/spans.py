@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from tracelift_groups.perturb.code.facts import said_by
@@ -60,6 +61,8 @@ def change_quoted_code(sentence: str, program: Program) -> Iterator[Proposal]:
             node = parse(code)
             if node is None or _says_nothing(node):
                 continue
+            if isinstance(node, ast.stmt) and program.forms[canonical(node)]:
+                continue  # the program does that as well: nothing false is said
             made = program.replaced(form, node, within)
             if made is not None:
                 text = sentence[: fragment.start] + code + sentence[fragment.end :]
@@ -71,8 +74,11 @@ def _says_nothing(node: ast.AST) -> bool:
     for child in ast.walk(node):
         if isinstance(child, ast.Assign):
             sides: list[ast.AST] = [child.targets[0], child.value]
-        elif isinstance(child, ast.Compare) and len(child.ops) == 1:
-            sides = [child.left, child.comparators[0]]
+        elif isinstance(child, ast.Compare):
+            terms = [ast.unparse(term) for term in (child.left, *child.comparators)]
+            if any(one == two for one, two in pairwise(terms)):
+                return True
+            continue
         elif isinstance(child, ast.BinOp):
             sides = [child.left, child.right]
         elif isinstance(child, ast.Call) and len(child.args) == 2:

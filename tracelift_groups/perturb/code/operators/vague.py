@@ -33,10 +33,10 @@ METHOD = re.compile(
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
-_CLAUSE = re.compile(
-    r",\s+|;\s+|\s+(?=(?:by|where|with|using|such that|so that|because|since|from)\b)"
+_REFERS = re.compile(
+    r"\W*(?:This|These|That|Those|It|They|Then|Instead|However|Otherwise|In such"
+    r"|After (?:this|that)|Similarly|Also|Both|So|Thus|Hence|Therefore)\b"
 )
-_FEWEST_WORDS = 5
 _NAMED = re.compile(
     rf"`|{_NUMBER.pattern}|{STRUCTURE.pattern}|{METHOD.pattern}|{COST.pattern}", re.IGNORECASE
 )
@@ -46,7 +46,6 @@ _STEP = re.compile(
     r"|increment\w*|initiali[sz]\w*|append\w*|return\w*|swap\w*|pop\w*|push\w*)\b",
     re.IGNORECASE,
 )
-_SUBORDINATE = re.compile(r"(?:If|When|For|While|Once|As|After|Before|Since|To|By|In|Whenever)\b")
 # Words that a name follows, where it is no apposition to a noun.
 _LEADS_TO = re.compile(
     r"\b(?:so|then|because|since|but|keeps?|stores?|of|to|in|by|with|than|from|and|or|is|are|at|for"
@@ -56,9 +55,6 @@ _LEADS_TO = re.compile(
     r"|appends|check|checks|find|finds|call|calls|between|where|that|into|on|through|over|the|a|an"
     r"|each|every|this|its|our|decrement|decrements|multiply|divide|subtract|subtracts|define|we)$",
     re.IGNORECASE,
-)
-_DANGLING = re.compile(
-    r"\b(?:of|the|an?|to|with|and|or|for|in|on|at|is|are|if|when|that|which|as|be|each|every|both)$"
 )
 
 
@@ -75,15 +71,19 @@ def specifics(text: str) -> int:
 
 
 def without_specifics(trace: CodeTrace, facts: Container[str] = ()) -> CodeTrace:
-    """Return the trace with every sentence made vague, or left out where nothing else is left.
+    """Return the trace without the sentences that name something or state a step in full.
 
     Args:
         trace: A sound trace.
         facts: Sentences that are nothing but specifics: they are left out.
     """
-    edits = []
+    edits: list[Edit] = []
+    gone = False
     for sentence in trace.sentences:
         text = "" if sentence.text in facts else _vague(sentence)
+        if gone and _REFERS.match(text):
+            text = ""  # what it refers to is gone
+        gone = not text
         if text != sentence.text:
             edits.append(Edit(sentence, text))
     return _without_empty_headings(trace.edited(edits))
@@ -112,33 +112,13 @@ def _indent(line: str) -> int:
 
 
 def _vague(sentence: Sentence) -> str:
-    """The sentence as far as it names nothing and states no step in full."""
-    text = sentence.text
-    if is_heading(text):
-        return "" if specifics(text) else text
-    text = _APPOSED.sub(_unnamed, _CALLED.sub("", _BRACKETED.sub("", text)))
-    return _cut(text)
+    """The sentence without the names beside its nouns; nothing where it says more than that."""
+    if is_heading(sentence.text):
+        return "" if specifics(sentence.text) else sentence.text
+    text = _APPOSED.sub(_unnamed, _CALLED.sub("", _BRACKETED.sub("", sentence.text)))
+    return "" if _NAMED.search(text) or _STEP.search(text) else text
 
 
 def _unnamed(match: re.Match[str]) -> str:
     """Leave the name of "the array `nums`" out, and "the difference by `k`" as it is."""
     return match[0] if _LEADS_TO.search(match[1].rstrip()) else match[1].rstrip()
-
-
-def _cut(text: str) -> str:
-    """Keep the clauses before the first that names something; a whole sentence, or nothing."""
-    masked = _ANY_CODE.sub(lambda match: "`" * len(match[0]), text)
-    if not _NAMED.search(masked):
-        return "" if _STEP.search(text) else text
-    kept = position = 0
-    for match in [*_CLAUSE.finditer(masked), None]:
-        end = match.start() if match else len(masked)
-        if _NAMED.search(masked[position:end]):
-            break
-        kept, position = end, match.end() if match else end
-    left = text[:kept].rstrip(" ,;:")
-    if len(left.split()) < _FEWEST_WORDS or _STEP.search(left) or _DANGLING.search(left):
-        return ""
-    if _SUBORDINATE.match(left):
-        return ""
-    return left if left.endswith((".", "!", "?")) else f"{left}."
