@@ -58,22 +58,7 @@ def _with_both(source: str, made: str) -> str:
     return ast.unparse(tree)
 
 
-# Near misses that something false is said of as yet, by what is not looked at.
-CHANGED = "whether the variable is changed elsewhere in the loop is not looked at"
-SOME = "what is done in some passes is said of all"
-AS_YET: dict[str, str] = {
-    "seen_anew": CHANGED,
-    "tally_goes_down_too": CHANGED,
-    "tally_of_some": SOME,
-}
-
-
-def marked(name: object, reason: str | None) -> Any:
-    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-    return pytest.param(name, marks=marks)
-
-
-@pytest.mark.parametrize("name", [marked(name, AS_YET.get(name)) for name in FALSE])
+@pytest.mark.parametrize("name", FALSE)
 def test_nothing_false_is_said_of_a_near_miss(name: str) -> None:
     source, calls = FALSE[name]
     assert refuted(source, *calls) == []

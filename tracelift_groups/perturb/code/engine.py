@@ -34,7 +34,7 @@ _ENOUGH = 6
 _FROM_LONGEST = 0.8
 _FROM_REFERENCE = 0.4
 _QUOTED = re.compile(r"`([^`]+)`")
-_FACTS_PER_TWIN = (2, 3, 3, 4)
+_FACTS_PER_TWIN = (3, 3, 4)
 _FACTS_PER_KIND = 2
 
 

@@ -191,11 +191,11 @@ def _has_no_order(program: Program, node: ast.For) -> bool:
 
 
 def _if(program: Program, node: ast.If) -> Iterator[Fact]:
-    only = node.body[0] if len(node.body) == 1 else None
+    only = node.body[0]
     small = isinstance(only, ast.Assign | ast.AugAssign | ast.Expr)
-    if only is None or not reached(program, node):
+    if len(node.body) > 1 or not reached(program, node):
         # Other tests may come first, so no more is said than that this one must hold.
-        if only is not None and small and program.forms[canonical(only)] == 1:
+        if small and program.forms[canonical(only)] == 1:
             yield from _said("only_where", _ONLY_WHERE, node, test=node.test, then=only)
     elif not node.orelse and isinstance(only, ast.Return | ast.Continue | ast.Break):
         yield from _guard(program, node, only)

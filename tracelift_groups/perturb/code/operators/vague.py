@@ -37,6 +37,10 @@ _REFERS = re.compile(
     r"\W*(?:This|These|That|Those|It|They|Then|Instead|However|Otherwise|In such"
     r"|After (?:this|that)|Similarly|Also|Both|So|Thus|Hence|Therefore)\b"
 )
+_FEWEST_WORDS = 5
+_SUBORDINATE = re.compile(
+    r"(?:If|When|For|While|Once|As|After|Before|Since|To|By|In|Whenever|First|Finally)\b"
+)
 _NAMED = re.compile(
     rf"`|{_NUMBER.pattern}|{STRUCTURE.pattern}|{METHOD.pattern}|{COST.pattern}", re.IGNORECASE
 )
@@ -116,7 +120,12 @@ def _vague(sentence: Sentence) -> str:
     if is_heading(sentence.text):
         return "" if specifics(sentence.text) else sentence.text
     text = _APPOSED.sub(_unnamed, _CALLED.sub("", _BRACKETED.sub("", sentence.text)))
-    return "" if _NAMED.search(text) or _STEP.search(text) else text
+    kept = text
+    while kept and (_NAMED.search(kept) or _STEP.search(kept)):
+        kept = kept.rpartition(", ")[0]
+    if len(kept.split()) < _FEWEST_WORDS or (kept != text and _SUBORDINATE.match(kept)):
+        return ""
+    return kept if kept.endswith((".", "!", "?", ":")) else f"{kept}."
 
 
 def _unnamed(match: re.Match[str]) -> str:
