@@ -46,7 +46,9 @@ def test_specifics_are_counted(text: str, count: int) -> None:
          "We go through all the numbers and remember what matters."),
         ("We walk over the input array `nums` once.", "We walk over the input array once."),
         ("`a + b` is `c + 1` where `d - 2`.", ""),
-        ("The values are kept sorted, so that `xs[0] + 1` is next.", ""),
+        ("The values are kept sorted, so that `xs[0] + 1` is next.",
+         "The values are kept sorted."),
+        ("When values are kept sorted, `xs[0] + 1` is next.", ""),
     ],
 )  # fmt: skip
 def test_a_sentence_loses_what_could_be_held_on_to(text: str, left: str) -> None:

@@ -41,6 +41,10 @@ _FEWEST_WORDS = 5
 _SUBORDINATE = re.compile(
     r"(?:If|When|For|While|Once|As|After|Before|Since|To|By|In|Whenever|First|Finally)\b"
 )
+_DANGLING = re.compile(
+    r"\b(?:of|the|an?|to|with|and|or|for|in|on|at|is|are|if|when|that|which|as|be|each|every|both"
+    r"|by|from|than|where|while|until)$"
+)
 _NAMED = re.compile(
     rf"`|{_NUMBER.pattern}|{STRUCTURE.pattern}|{METHOD.pattern}|{COST.pattern}", re.IGNORECASE
 )
@@ -123,7 +127,9 @@ def _vague(sentence: Sentence) -> str:
     kept = text
     while kept and (_NAMED.search(kept) or _STEP.search(kept)):
         kept = kept.rpartition(", ")[0]
-    if len(kept.split()) < _FEWEST_WORDS or (kept != text and _SUBORDINATE.match(kept)):
+    if len(kept.split()) < _FEWEST_WORDS:
+        return ""
+    if kept != text and (_SUBORDINATE.match(kept) or _DANGLING.search(kept) or ":" in kept):
         return ""
     return kept if kept.endswith((".", "!", "?", ":")) else f"{kept}."
 
