@@ -296,6 +296,10 @@ def _assignment(
         and reached(program, node)
     ):
         yield from _said("step", _STEP, node, code=node)
+        # With several loops "each pass" says too little, and the other way to put it is left.
+        loops = [n for n in ast.walk(program.tree) if isinstance(n, ast.For | ast.While)]
+        if len(loops) > 1:
+            yield from _one_step(program, node)
     elif isinstance(target, ast.Subscript) or _works_out(target, value):
         yield from _one_step(program, node)
 
