@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from tracelift_groups.perturb.code.consistency import contradicted
 from tracelift_groups.perturb.code.drafts import quotes_what_is_gone, read_on, sentence_proposals
 from tracelift_groups.perturb.code.facts import said_by
-from tracelift_groups.perturb.code.operators.vague import specifics
+from tracelift_groups.perturb.code.operators.vague import GENERAL, specifics
 from tracelift_groups.perturb.code.program import Program
 from tracelift_groups.perturb.code.runs import Outcome, Runs
 from tracelift_groups.perturb.code.text import CodeTrace, Edit, Sentence
@@ -19,7 +19,7 @@ from tracelift_groups.verify.cases import CaseTests, Failure
 
 _FEWEST_SPECIFICS = 5
 _MOST_LEFT = 0.2
-_FEWEST_WORDS = 20
+_FEWEST_WORDS = 15
 _FEWEST_CHANGED = 0.5
 _WORD = re.compile(r"\w+")
 
@@ -218,7 +218,7 @@ def topic_kept(exhibit: Exhibit) -> None:
     """What is left is the parent's prose, or less of it, and of some length."""
     rest = iter([_WORD.findall(one.text.lower()) for one in exhibit.parent.sentences])
     for sentence in exhibit.flawed.sentences:
-        own = _WORD.findall(sentence.text.lower())
+        own = [word for word in _WORD.findall(sentence.text.lower()) if word not in GENERAL]
         if not any(_within(own, words) for words in rest):
             raise Unconfirmed(f"'{sentence.text[:80]}' is new, or stands elsewhere")
     if len(exhibit.flawed.text.split()) < _FEWEST_WORDS or len(exhibit.flawed.sentences) < 2:

@@ -50,10 +50,17 @@ _NAMED = re.compile(
 )
 # What is done when, and how long: a step that a programmer could follow.
 _STEP = re.compile(
-    r"\b(?:if|when|whenever|while|until|unless|otherwise|for (?:each|every)|iterat\w*|loop\w*"
-    r"|increment\w*|initiali[sz]\w*|append\w*|return\w*|swap\w*|pop\w*|push\w*)\b",
+    r"\b(?:if|when|whenever|while|until|unless|otherwise|increment\w*|append\w*|swap\w*|pop\w*"
+    r"|push\w*)\b",
     re.IGNORECASE,
 )
+_A_STRUCTURE = re.compile(rf"\b([Aa])n?\s+(?:[a-z]+-?[a-z]*\s+)?{STRUCTURE.pattern}", re.IGNORECASE)
+_BY_METHOD = re.compile(
+    rf"\b(use|using|with|via|by|through|is|apply)\s+(?:an?\s+)?(?:[a-z-]+\s+)?{METHOD.pattern}",
+    re.IGNORECASE,
+)
+# Words that stand for a structure or a method that had a name.
+GENERAL = frozenset("a data structure suitable approach".split())
 # Words that a name follows, where it is no apposition to a noun.
 _LEADS_TO = re.compile(
     r"\b(?:so|then|because|since|but|keeps?|stores?|of|to|in|by|with|than|from|and|or|is|are|at|for"
@@ -124,6 +131,8 @@ def _vague(sentence: Sentence) -> str:
     if is_heading(sentence.text):
         return "" if specifics(sentence.text) else sentence.text
     text = _APPOSED.sub(_unnamed, _CALLED.sub("", _BRACKETED.sub("", sentence.text)))
+    text = _A_STRUCTURE.sub(r"\1 data structure", text)
+    text = _BY_METHOD.sub(r"\1 a suitable approach", text)
     kept = text
     while kept and (_NAMED.search(kept) or _STEP.search(kept)):
         kept = kept.rpartition(", ")[0]
