@@ -237,3 +237,16 @@ def test_a_made_case_is_run_on_its_own(verifier: CodeVerifier) -> None:
     right = tests.made_case("[5, 6]", "11", stdin=False)
     assert right is not None
     assert tests.run_case(verifier, RIGHT, right) is None
+
+
+def test_a_value_that_cannot_be_written_down_makes_no_case() -> None:
+    tests = read_tests(
+        json.dumps(
+            {
+                "test_code": "def check(candidate):\n    assert candidate(1) == 2",
+                "entry_point": "f",
+            }
+        )
+    )
+    assert tests.made_case("2", "3", stdin=False) is not None
+    assert tests.made_case("2", "<Node object at 0x…>", stdin=False) is None

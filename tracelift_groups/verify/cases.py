@@ -102,6 +102,10 @@ class CaseTests:
             return None
         want = f"assert {_GOT} == {expected}" if expected is not None else "assert False"
         code = f"def check({name}):\n    {_GOT} = {name}({given})\n    {want}, _shown({_GOT})"
+        try:
+            ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError):
+            return None  # what came out cannot be written down, such as <object>
         return Case(given, expected or "", code)
 
     def run_case(self, verifier: CodeVerifier, program: str, case: Case) -> Failure | None:
