@@ -113,6 +113,12 @@ class Certificate(Record):
     got: str | None = None
     """Executed flaws: what the program gave, or the exception that ended it."""
 
+    def differences(self, other: Certificate) -> list[str]:
+        """Return the fields in which another certificate differs."""
+        return [
+            name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)
+        ]
+
     @model_validator(mode="after")
     def _span_is_ordered(self) -> Certificate:
         if self.end < self.start:

@@ -210,3 +210,9 @@ def test_stdin_grows_where_a_count_stands_before_so_many_numbers() -> None:
     assert int(first[0].split()[0]) == len(first[1].split()) > 1000
     for other in ("3\n1 2\n", "2\na b\n", "5\n", "2\n1 2\n3\n", ""):
         assert large(other, "") == []
+
+
+def test_other_tests_of_the_same_problem_are_run_anew(runs: Runs) -> None:
+    assert not runs.fails(TOTAL, TESTS, "same")
+    other = read_tests('{"test_code": "assert total(4) == 11", "entry_point": "total"}')
+    assert runs.fails(TOTAL, other, "same")

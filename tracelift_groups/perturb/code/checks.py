@@ -258,10 +258,5 @@ def _recheck_flaw(
         own,
         name,
     )
-    if derived != trace.certificate:
-        names = [
-            field
-            for field in Certificate.model_fields
-            if getattr(derived, field) != getattr(trace.certificate, field)
-        ]
+    if names := derived.differences(trace.certificate):
         raise Unconfirmed(f"the texts give another certificate: {', '.join(names)}")

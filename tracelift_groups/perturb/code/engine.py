@@ -72,7 +72,7 @@ class Engine:
         self._programs: set[str] = set()
 
     def twins(self) -> list[CodeTrace]:
-        """Make up to three sound rewordings: two that say more, one that says less."""
+        """Make up to three sound rewordings: all say more of the program, two less prose."""
         facts = self._telling_facts()
         rng = self._rng
         first, second, third = (rng.choice(_FACTS_PER_TWIN) for _ in range(3))

@@ -74,7 +74,7 @@ class Runs:
         self._sandbox = sandbox
         self._flawed = sandbox.verifier(FLAWED_LIMITS)
         self._others: dict[Limits, CodeVerifier] = {}
-        self._problem = ""
+        self._remembered: tuple[str, CaseTests] | None = None
         self._verdicts: dict[str, Verdict] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._large: list[Case] | None = None
@@ -85,10 +85,10 @@ class Runs:
             self._others[limits] = self._sandbox.verifier(limits)
         return self._others[limits]
 
-    def _about(self, problem: str) -> None:
-        """Forget what was run for another problem."""
-        if problem != self._problem:
-            self._problem, self._large = problem, None
+    def _about(self, problem: str, tests: CaseTests) -> None:
+        """Forget what was run for another problem, or for other tests of the same one."""
+        if (problem, tests) != self._remembered:
+            self._remembered, self._large = (problem, tests), None
             self._verdicts.clear()
             self._outcomes.clear()
 
@@ -112,7 +112,7 @@ class Runs:
         Raises:
             SandboxDown: The sandbox failed.
         """
-        self._about(problem)
+        self._about(problem, tests)
         if program not in self._verdicts:
             result = tests.run(self._flawed, program)
             if not result.valid:
@@ -126,7 +126,7 @@ class Runs:
 
     def outcome(self, program: str, tests: CaseTests, problem: str) -> Outcome:
         """Run a flawed program on each test by itself, or recall how it fared."""
-        self._about(problem)
+        self._about(problem, tests)
         if program not in self._outcomes:
             self._outcomes[program] = self._outcome(program, tests, problem)
         return self._outcomes[program]
@@ -159,7 +159,7 @@ class Runs:
         Raises:
             SandboxDown: The sandbox failed.
         """
-        self._about(problem)
+        self._about(problem, tests)
         if self._large is None:
             self._large = list(self._large_cases(reference, tests))
         for case in self._large:

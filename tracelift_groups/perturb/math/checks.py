@@ -252,12 +252,7 @@ def _recheck_flaw(
         _parsed(trace, problem),
         trace.certificate.operator,
     )
-    if derived != trace.certificate:
-        names = [
-            name
-            for name in Certificate.model_fields
-            if getattr(derived, name) != getattr(trace.certificate, name)
-        ]
+    if names := derived.differences(trace.certificate):
         raise Unconfirmed(f"the texts give another certificate: {', '.join(names)}")
 
 

@@ -44,10 +44,13 @@ def facts_of(program: Program) -> tuple[Fact, ...]:
 @lru_cache(maxsize=64)
 def _facts_of(source: str) -> tuple[Fact, ...]:
     program = Program(source)
+    nodes = list(ast.walk(program.tree))
+    loops = sum(isinstance(node, ast.For | ast.While) for node in nodes)
+    places = sum(isinstance(node, ast.FunctionDef) for node in nodes) + _has_main(program)
     kept: dict[str, Fact] = {}
     found = (cost_facts, state_facts, method_facts, flow_facts)
     for told in (fact for facts in found for fact in facts(program)):
-        fact = _placed(program, told)
+        fact = _placed(program, told, loops, places)
         if fact is None:
             continue
         same = kept.get(fact.wordings[0])
@@ -55,15 +58,12 @@ def _facts_of(source: str) -> tuple[Fact, ...]:
     return tuple(kept.values())
 
 
-def _placed(program: Program, fact: Fact) -> Fact | None:
+def _placed(program: Program, fact: Fact, loops: int, places: int) -> Fact | None:
     """Say which function a fact is about, where there are several.
 
     With several loops, "the loop" and "each pass" say too little: those wordings are left out, and
     a fact that has no others is none.
     """
-    nodes = list(ast.walk(program.tree))
-    loops = sum(isinstance(node, ast.For | ast.While) for node in nodes)
-    places = sum(isinstance(node, ast.FunctionDef) for node in nodes) + _has_main(program)
     usable = [
         number
         for number, words in enumerate(fact.wordings)
