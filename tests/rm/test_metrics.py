@@ -136,16 +136,17 @@ def test_intervals_are_clustered_and_repeatable() -> None:
 def test_the_interval_of_an_auc_agrees_with_resampling_by_hand() -> None:
     random = np.random.default_rng(2)
     cluster = np.repeat(np.arange(30), 4)
-    sound = random.random(120) < 0.5
-    score = sound + random.normal(0, 1, 120)
-    found = metrics.auc_estimate(score, sound, cluster, draws=400)
+    # Alike within a problem, so that resampling traces instead would give half the width.
+    sound = np.repeat(random.random(30) < 0.5, 4)
+    score = sound + np.repeat(random.normal(0, 1, 30), 4) + random.normal(0, 0.1, 120)
+    found = metrics.auc_estimate(score, sound, cluster)
     drawn = []
-    for _ in range(400):
+    for _ in range(1000):
         rows = np.concatenate([np.flatnonzero(cluster == c) for c in random.integers(0, 30, 30)])
         drawn.append(roc_auc_score(sound[rows], score[rows]))
     low, high = np.quantile(drawn, [0.025, 0.975])
     assert found.value == pytest.approx(roc_auc_score(sound, score))
-    assert (found.low, found.high) == (pytest.approx(low, abs=0.02), pytest.approx(high, abs=0.02))
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.03), pytest.approx(high, abs=0.03))
 
 
 def test_nothing_to_measure_is_nan() -> None:
