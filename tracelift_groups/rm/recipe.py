@@ -1,0 +1,243 @@
+"""A training recipe: one YAML file, frozen, unknown keys refused, ``key=value`` overrides.
+
+Shipped recipes lie in ``rm/``; the first comment line of each is the command that runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tracelift_groups.assets import asset
+from tracelift_groups.errors import UserError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Scratch(_Section):
+    """A backbone with random weights, and a BPE tokenizer trained on the run's texts.
+
+    Digits are tokens of their own: a number is then read digit by digit, whatever its length.
+    """
+
+    architecture: Literal["qwen2", "qwen3", "llama"] = "qwen2"
+    hidden: int = Field(256, ge=8)
+    layers: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1)
+    kv_heads: int = Field(4, ge=1)
+    feed_forward: int = Field(704, ge=8)
+    vocabulary: int = Field(4096, ge=300)
+
+
+class Backbone(_Section):
+    """Where the weights come from: exactly one of ``pretrained`` and ``scratch``.
+
+    ``pretrained`` is a Hub name, a folder, or ``package:NAME/FOLDER`` for a model inside an
+    installed Python package.
+    """
+
+    pretrained: str | None = None
+    revision: str | None = None
+    scratch: Scratch | None = None
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _one(self) -> Backbone:
+        if (self.pretrained is None) == (self.scratch is None):
+            raise ValueError("give exactly one of pretrained and scratch")
+        return self
+
+
+class Text(_Section):
+    """How a trace becomes tokens."""
+
+    max_length: int = Field(1024, ge=16)
+    eos: Literal["append", "none"] = "append"
+    """``append`` gives last-token pooling a token that always means "read it all"."""
+    tests: bool = True
+    """Whether the tests of a code problem are part of the text."""
+
+
+class Sample(_Section):
+    """Traces drawn anew from every group in every epoch; groups with fewer are dropped."""
+
+    sound: int = Field(ge=1)
+    flawed: int = Field(ge=1)
+
+
+class Ranking(_Section):
+    """Sound traces above flawed ones of the same group."""
+
+    weight: float = Field(1.0, ge=0.0)
+    on: Literal["logit", "score"] = "logit"
+    """``score`` is the published choice: on values in [0, 1] the pair loss stays above 0.313."""
+    form: Literal["pairs", "listwise"] = "pairs"
+    margin: float = Field(0.0, ge=0.0)
+    flawed_weight: float = Field(0.0, ge=0.0)
+    """Weight of pairs of two flawed traces, the one with the higher total above."""
+    flawed_gap: float = Field(0.15, gt=0.0)
+    """Least difference of totals that makes such a pair."""
+
+
+class Loss(_Section):
+    """Weights of the three parts; see :mod:`tracelift_groups.rm.loss` for the formulas."""
+
+    rubric: float = Field(0.2, ge=0.0)
+    rubric_form: Literal["cross_entropy", "ordinal"] = "ordinal"
+    total: float = Field(0.5, ge=0.0)
+    ranking: Ranking = Ranking()
+
+
+class Lora(_Section):
+    """Low-rank adapters on the named linear layers; with ``bits`` 4 on a quantized backbone."""
+
+    rank: int = Field(32, ge=1)
+    alpha: float = Field(64, gt=0)
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    targets: tuple[str, ...] = tuple(
+        "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
+    )
+    bits: Literal[4] | None = None
+
+
+class Optim(_Section):
+    """AdamW. ``groups_per_step`` counts over all processes."""
+
+    lr: float = Field(gt=0.0)
+    head_lr: float | None = Field(None, gt=0.0)
+    """Of the reward heads, which start from random weights; by default ``lr``."""
+    epochs: int = Field(3, ge=1)
+    groups_per_step: int = Field(16, ge=1)
+    schedule: Literal["linear", "cosine", "constant"] = "cosine"
+    warmup: float = Field(0.03, ge=0.0, lt=1.0)
+    weight_decay: float = Field(0.01, ge=0.0)
+    max_grad_norm: float = Field(1.0, gt=0.0)
+
+
+class Recipe(_Section):
+    """Everything that decides a training but the data."""
+
+    backbone: Backbone
+    text: Text = Text()
+    pooling: Literal["last", "mean"] = "last"
+    batching: Literal["trie", "padded"] = "trie"
+    """``trie``: each distinct prefix of a group once (causal decoders). ``padded``: any model."""
+    tokens_per_batch: int = Field(8192, ge=16)
+    """Tokens of one forward pass, packed or with padding; a larger group goes alone."""
+    sample: Sample | None = None
+    loss: Loss = Loss()
+    lora: Lora | None = None
+    optim: Optim
+    precision: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_activations: bool = False
+    evaluate_every: int | None = Field(None, ge=1)
+    """Optimizer steps between evaluations, each with a checkpoint; by default once an epoch."""
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Recipe:
+        dropout = self.backbone.dropout or (self.lora.dropout if self.lora else 0.0)
+        if self.batching == "trie" and dropout:
+            raise ValueError("batching: trie shares prefixes between traces: set dropout to 0")
+        if self.batching == "trie" and self.pooling == "mean":
+            raise ValueError("batching: trie reads a trace at its last token: set pooling to last")
+        if self.lora and self.backbone.scratch:
+            raise ValueError("lora: adapters on random weights learn nothing; train in full")
+        return self
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Load a recipe by shipped name (``tiny``) or path, and apply ``dotted.key=value`` overrides.
+
+    Values are read as YAML: ``optim.lr=1e-4``, ``lora=null``, ``loss.ranking.form=listwise``.
+
+    Raises:
+        UserError: No such recipe, no YAML, an unknown key or a value out of range.
+    """
+    path = recipe_path(name)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"not YAML: {error}", where=str(path)) from error
+    if not isinstance(raw, dict):
+        raise UserError("a recipe is a mapping of keys", where=str(path))
+    for override in overrides:
+        _override(raw, override)
+    return parse_recipe(raw, str(path))
+
+
+def parse_recipe(raw: object, where: str) -> Recipe:
+    """Validate what a recipe file holds.
+
+    Raises:
+        UserError: Names the file and the field.
+    """
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "recipe"
+        known = _known_keys(first["loc"][:-1]) if first["type"] == "extra_forbidden" else ""
+        raise UserError(f"{field}: {first['msg']}", where=where, way_out=known) from error
+
+
+def recipe_path(name: str) -> Path:
+    """Return the file of a recipe: a path that exists, else a shipped one of that name.
+
+    Raises:
+        UserError: Neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = {file.stem: file for file in sorted(asset("rm").glob("*.yaml"))}
+    if path.stem in shipped and str(path.parent) in (".", "rm") and path.suffix in ("", ".yaml"):
+        return shipped[path.stem]
+    raise UserError("no such recipe", where=name, way_out=f"a path, or one of {', '.join(shipped)}")
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Write a recipe as YAML, every key spelt out."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise UserError("an override is key=value", where=override)
+    *parents, last = key.split(".")
+    here = raw
+    for parent in parents:
+        if not isinstance(here.get(parent), dict):
+            here[parent] = {}
+        here = here[parent]
+    try:
+        here[last] = _number(yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise UserError("the value is not YAML", where=override) from error
+
+
+def _number(value: object) -> object:
+    # YAML 1.1 reads 1e-4 as text; people write it for a learning rate.
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _known_keys(location: tuple[int | str, ...]) -> str:
+    here: Any = Recipe
+    for name in location:
+        annotation = here.model_fields[str(name)].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        here = next(one for one in options if isinstance(one, type) and issubclass(one, _Section))
+    return f"known keys: {', '.join(here.model_fields)}"
