@@ -17,6 +17,7 @@ COMMANDS = {
     "preview": "like build, but print the first groups as coloured diffs",
     "convert": "write groups in another format, or read one",
     "verify": "judge replies: answers to math problems, programs in a sandbox",
+    "eval-rm": "measure a reward model, with cheap scores beside it",
     "doctor": "what works here: sandbox isolation, optional packages, GPU",
 }
 
@@ -32,7 +33,8 @@ class LazyGroup(click.Group):
         """Import the module of a command."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"tracelift_groups.commands.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command = importlib.import_module(f"tracelift_groups.commands.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -104,7 +104,7 @@ def test_best_threshold_by_trying_all() -> None:
 def test_a_score_without_information_calls_all_of_them_the_majority() -> None:
     sound = np.array([True, True, True, False])
     found = metrics.best_threshold(array(0.3, 0.3, 0.3, 0.3), sound)
-    assert (found.threshold, found.accuracy) == (-np.inf, 0.75)
+    assert (found.threshold, found.accuracy) == (0.3, 0.75)
     assert metrics.best_threshold(array(0.3, 0.3), np.array([False, False])).accuracy == 1.0
 
 
@@ -152,3 +152,8 @@ def test_the_interval_of_an_auc_agrees_with_resampling_by_hand() -> None:
 def test_nothing_to_measure_is_nan() -> None:
     nothing = metrics.ratio(metrics.Wins(np.zeros(3), np.zeros(3)), np.arange(3))
     assert np.isnan(nothing.value)
+
+
+def test_a_single_problem_has_no_other_half() -> None:
+    found = metrics.held_out_threshold(array(0.1, 0.2), np.array([False, True]), np.array([3, 3]))
+    assert np.isnan(found.accuracy)

@@ -174,9 +174,12 @@ def best_threshold(score_N: Floats, sound_N: Bools) -> Threshold:
     hits = hits - np.concatenate([[0], np.cumsum(sound)])
     allowed = np.concatenate([[True], score[1:] > score[:-1], [True]])
     cut = int(np.argmax(np.where(allowed, hits, -1)))
-    if cut == 0:
-        return threshold_at(score_N, sound_N, -np.inf)
-    threshold = np.inf if cut == len(score) else (score[cut - 1] + score[cut]) / 2
+    if cut == 0:  # nothing lies below the lowest score
+        threshold = score[0]
+    elif cut == len(score):
+        threshold = np.nextafter(score[-1], np.inf)
+    else:
+        threshold = (score[cut - 1] + score[cut]) / 2
     return threshold_at(score_N, sound_N, float(threshold))
 
 
@@ -195,9 +198,11 @@ def threshold_at(score_N: Floats, sound_N: Bools, threshold: float) -> Threshold
 def held_out_threshold(score_N: Floats, sound_N: Bools, cluster_N: Ints) -> Threshold:
     """Like :func:`best_threshold`, each half of the problems cut where the other half says.
 
-    The threshold given is the mean of the two.
+    The threshold given is the mean of the two. A single problem has no other half: NaN.
     """
     half_N = halves(cluster_N)
+    if len(np.unique(half_N)) < 2:
+        return Threshold(float("nan"), float("nan"), float("nan"))
     called_N = np.zeros(len(score_N), dtype=bool)
     cuts = []
     for half in (0, 1):
