@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "write groups in another format, or read one",
     "verify": "judge replies: answers to math problems, programs in a sandbox",
     "eval-rm": "measure a reward model, with cheap scores beside it",
+    "serve-rm": "answer the /score requests of trainers",
     "doctor": "what works here: sandbox isolation, optional packages, GPU",
 }
 
