@@ -17,6 +17,7 @@ COMMANDS = {
     "preview": "like build, but print the first groups as coloured diffs",
     "convert": "write groups in another format, or read one",
     "verify": "judge replies: answers to math problems, programs in a sandbox",
+    "train-rm": "train a reasoning reward model on the groups of a run",
     "eval-rm": "measure a reward model, with cheap scores beside it",
     "serve-rm": "answer the /score requests of trainers",
     "doctor": "what works here: sandbox isolation, optional packages, GPU",
