@@ -143,11 +143,17 @@ def test_a_single_poisonous_request_does_not_look_like_an_endpoint_that_is_down(
     assert len(server.calls) == 4
 
 
+def test_a_check_up_may_meet_faults_too(server: FakeServer, settings_of: Settings) -> None:
+    server.say(*[error("boom", 500)] * 5, Send(chat("OK")))
+    assert ask(settings_of(), REQUEST) == [Failed("unavailable", "500 boom")]
+    assert len(server.calls) == 6
+
+
 def test_an_endpoint_that_is_down_ends_the_run(server: FakeServer, settings_of: Settings) -> None:
     server.say(error("boom", 500))
     with pytest.raises(EndpointDown, match=r"does not answer \(500 boom\).*the same command"):
         ask(settings_of(), REQUEST)
-    assert len(server.calls) == 4  # three attempts and one check
+    assert len(server.calls) == 6  # three attempts and three checks
 
 
 def test_429_is_no_attempt_and_is_waited_for(server: FakeServer, settings_of: Settings) -> None:
@@ -160,7 +166,7 @@ def test_429_for_ever_ends(server: FakeServer, settings_of: Settings) -> None:
     server.say(error("slow down", 429))
     with pytest.raises(EndpointDown, match="429 slow down"):
         ask(settings_of(), REQUEST)
-    assert len(server.calls) == Patience().throttles + 2
+    assert len(server.calls) == Patience().throttles + 1 + 3
 
 
 def test_429_lowers_the_calls_under_way(server: FakeServer, settings_of: Settings) -> None:
@@ -366,7 +372,7 @@ def test_a_local_server_needs_no_key(
     ask(settings_of(), REQUEST)
     assert server.calls[0].headers["authorization"] == "Bearer none"
     server.say(error("who are you", 401))
-    with pytest.raises(UserError, match="wants a key - set OTHER_KEY, or --api-key-env"):
+    with pytest.raises(UserError, match="wants a key - set OTHER_KEY, or name"):
         ask(settings_of(api_key_env="OTHER_KEY"), REQUEST)
 
 
@@ -411,7 +417,7 @@ def test_after_a_stop_nothing_is_sent_but_calls_under_way_are_answered(
 
 def test_openai_is_imported_only_to_call() -> None:
     code = (
-        "import sys, tracelift_groups.llm.client; "
+        "import sys, tracelift_groups.llm.client, tracelift_groups.llm.driver; "
         "assert not {'openai', 'httpx2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

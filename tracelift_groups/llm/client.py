@@ -14,7 +14,7 @@ import random
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracelift_groups.errors import UserError
 from tracelift_groups.llm import probe
@@ -29,7 +29,7 @@ _GOES_ON = "the same command goes on from here"
 
 
 class EndpointDown(UserError):  # noqa: N818 - it is the endpoint that is down
-    """Nothing was answered for as long as one call was tried."""
+    """Nothing is answered, however often it is tried."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class Patience:
     def wait_s(self, attempt: int) -> float:
         """Draw the wait after an attempt, counted from 1."""
         return random.uniform(0, min(self.longest_s, self.first_s * 2 ** (attempt - 1)))
+
+
+class _Attempt(NamedTuple):
+    outcome: Answer | Trouble
+    sent_at: float
 
 
 class Endpoint:
@@ -82,6 +87,7 @@ class Endpoint:
         self._redactor = settings.redactor()
         self._redactor.guard_logs()
         self._stop = asyncio.Event()
+        self._stop_reason: Exception = Stopped()
         self._answered_at = float("-inf")
         self._checking = asyncio.Lock()
         self._probing = asyncio.Lock()
@@ -116,10 +122,11 @@ class Endpoint:
         structured = request.schema is not None and await self._honours_schemas(request)
         return await self._ask(request, structured)
 
-    def stop(self) -> None:
-        """Send nothing more; calls under way are still answered."""
+    def stop(self, reason: Exception | None = None) -> None:
+        """Send nothing more; calls under way are still answered, all others raise the reason."""
+        self._stop_reason = reason or Stopped()
         self._stop.set()
-        self.limiter.stop()
+        self.limiter.stop(self._stop_reason)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -127,10 +134,9 @@ class Endpoint:
         await self._client.close()
 
     async def _ask(self, request: Request, structured: bool) -> Answer:
-        started = time.monotonic()
         attempts = throttles = 0
         while True:
-            outcome = await self._attempt(request, structured)
+            outcome, sent_at = await self._attempt(request, structured)
             if not isinstance(outcome, Trouble):
                 return outcome
             if outcome.turn is Turn.FAILED:
@@ -139,43 +145,38 @@ class Endpoint:
                 continue
             if outcome.turn is Turn.RETRY:
                 attempts += 1
-            elif outcome.turn is Turn.THROTTLED:
-                throttles += 1
             else:
-                raise self._mistake(outcome, request)
+                throttles += 1
             if attempts >= self.settings.attempts or throttles > self._patience.throttles:
-                await self._check_up(request, started, outcome)
+                await self._check_up(request, sent_at, outcome)
                 return Failed("unavailable", outcome.detail)
             await self._wait(self._patience.wait_s(attempts + throttles))
 
-    async def _attempt(self, request: Request, structured: bool) -> Answer | Trouble:
+    async def _attempt(self, request: Request, structured: bool) -> _Attempt:
         """Send a request once, when there is room, and learn from what comes back."""
         dialect = self.dialects[request.model]
         async with self.limiter.slot():
             self.account.sending(request.model)
             sent_at = time.monotonic()
             body = dialect.body(request, structured=structured)
-            outcome, pause_s = await self._send(request, body)
-            if isinstance(outcome, Trouble) and outcome.turn is Turn.THROTTLED:
+            try:
+                outcome, pause_s = await self._send(request, body)
+                self._refuse(outcome, pause_s, request)
+            except UserError as error:
+                self.stop(error)  # before the next in the queue is let in
+                raise
+            turn = outcome.turn if isinstance(outcome, Trouble) else None
+            if turn is Turn.THROTTLED:
                 self.limiter.refused(sent_at, pause_s)
-                if pause_s is not None and pause_s > self._patience.longest_pause_s:
-                    raise EndpointDown(
-                        f"the server asks to come back in {pause_s / 60:.0f} minutes "
-                        f"({outcome.detail})",
-                        where=self.settings.shown_url,
-                        way_out=_GOES_ON,
-                    )
-            elif not isinstance(outcome, Trouble) or outcome.turn is not Turn.RETRY:
+            elif turn is not Turn.RETRY:
                 self._answered_at = time.monotonic()
                 self.limiter.succeeded()
         # Of many calls refused at once, the first teaches and the others are written anew.
-        if (
-            isinstance(outcome, Trouble)
-            and outcome.turn is Turn.NEW_DIALECT
-            and outcome.parameter in dialect.body(request, structured=structured)
+        if isinstance(outcome, Trouble) and outcome.parameter in dialect.body(
+            request, structured=structured
         ):
             dialect.learn(outcome.parameter)
-        return outcome
+        return _Attempt(outcome, sent_at)
 
     async def _send(
         self, request: Request, body: dict[str, Any]
@@ -222,30 +223,35 @@ class Endpoint:
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
-            raise Stopped
+            raise self._stop_reason
 
-    async def _check_up(self, request: Request, started: float, last: Trouble) -> None:
+    async def _check_up(self, request: Request, sent_at: float, last: Trouble) -> None:
         """Tell a call that fails from an endpoint that is down.
 
-        Where nothing else was answered since the call began, one tiny call decides: otherwise a
+        Where no other call was answered since the last attempt, tiny calls decide: otherwise a
         single request that a server chokes on would end every run.
 
         Raises:
             EndpointDown: Nothing is answered.
         """
+        tiny = Request("check-up", request.model, "Say OK.", max_tokens=16, api=request.api)
         async with self._checking:
-            if self._answered_at > started:
-                return
-            tiny = Request("check-up", request.model, "Say OK.", max_tokens=16, api=request.api)
-            outcome = await self._attempt(tiny, structured=False)
-            if not isinstance(outcome, Trouble):
-                self.account.answered(tiny, outcome)
-        if self._answered_at <= started:
-            raise EndpointDown(
-                f"the endpoint does not answer ({last.detail})",
-                where=self.settings.shown_url,
-                way_out=f"when it is up, {_GOES_ON}",
-            )
+            for attempt in range(1, self.settings.attempts + 1):
+                if self._answered_at > sent_at:
+                    return
+                outcome, _ = await self._attempt(tiny, structured=False)
+                if not isinstance(outcome, Trouble):
+                    self.account.answered(tiny, outcome)
+                elif outcome.turn in (Turn.RETRY, Turn.THROTTLED):
+                    await self._wait(self._patience.wait_s(attempt))
+            if self._answered_at <= sent_at:
+                down = EndpointDown(
+                    f"the endpoint does not answer ({last.detail})",
+                    where=self.settings.shown_url,
+                    way_out=f"when it is up, {_GOES_ON}",
+                )
+                self.stop(down)
+                raise down
 
     async def _honours_schemas(self, request: Request) -> bool:
         """Find out once whether the server keeps replies to a schema."""
@@ -272,24 +278,29 @@ class Endpoint:
             self._cache.put_fact(where, model, name, verdict)
         return verdict
 
-    def _mistake(self, trouble: Trouble, request: Request) -> UserError:
-        """Say in one line what the user must mend."""
-        where = self.settings.shown_url
-        if trouble.turn is Turn.KEY:
+    def _refuse(self, outcome: Answer | Trouble, pause_s: float | None, request: Request) -> None:
+        """Raise what ends the run, in one line.
+
+        Raises:
+            UserError: There is something to mend, or a pause too long to wait for.
+        """
+        if not isinstance(outcome, Trouble):
+            return
+        where, detail = self.settings.shown_url, outcome.detail
+        if pause_s is not None and pause_s > self._patience.longest_pause_s:
+            what = f"the server asks to come back in {pause_s / 60:.0f} minutes ({detail})"
+            raise EndpointDown(what, where=where, way_out=_GOES_ON)
+        if outcome.turn is Turn.KEY:
             # What the server says is left out: it may quote a part of the key.
             variable = self.settings.api_key_env
             what = f"refuses the key in {variable}" if self._has_key else "wants a key"
-            return UserError(
-                f"the server {what}", where=where, way_out=f"set {variable}, or --api-key-env"
-            )
-        if trouble.turn is Turn.MONEY:
+            way_out = f"set {variable}, or name another with --api-key-env"
+            raise UserError(f"the server {what}", where=where, way_out=way_out)
+        if outcome.turn is Turn.MONEY:
             way_out = f"when there is credit again, {_GOES_ON}"
-            return UserError(f"no credit ({trouble.detail})", where=where, way_out=way_out)
-        if trouble.turn is Turn.NOT_FOUND:
-            return UserError(
-                f"no model {request.model!r} at {PATHS[request.api]} ({trouble.detail})",
-                where=where,
-                way_out="check --model and --base-url",
-            )
-        option = "--" + trouble.parameter.replace("_", "-").replace("completion-", "")
-        return UserError(trouble.detail, where=where, way_out=f"give another {option}")
+            raise UserError(f"no credit ({detail})", where=where, way_out=way_out)
+        if outcome.turn is Turn.NOT_FOUND:
+            what = f"no model {request.model!r} at {PATHS[request.api]} ({detail})"
+            raise UserError(what, where=where, way_out="check --model and --base-url")
+        if outcome.turn is Turn.OPTION:
+            raise UserError(detail, where=where, way_out="give another --max-tokens")

@@ -62,7 +62,7 @@ class Limiter:
         self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._stopped = False
+        self._stopped: Exception | None = None
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -90,19 +90,19 @@ class Limiter:
         if retry_after_s is not None:
             self.aimd.pause(now + retry_after_s)
 
-    def stop(self) -> None:
-        """Turn away all who wait and all who come."""
-        self._stopped = True
+    def stop(self, reason: Exception | None = None) -> None:
+        """Turn away all who wait and all who come, with :class:`Stopped` or another reason."""
+        self._stopped = reason or Stopped()
         for future in self._waiting:
             if not future.done():
-                future.set_exception(Stopped())
+                future.set_exception(self._stopped)
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
 
     async def _enter(self) -> None:
-        if self._stopped:
-            raise Stopped
+        if self._stopped is not None:
+            raise self._stopped
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._admit()
