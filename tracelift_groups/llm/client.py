@@ -14,7 +14,7 @@ import random
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracelift_groups.errors import UserError
 from tracelift_groups.llm import probe
@@ -25,6 +25,10 @@ from tracelift_groups.llm.request import Answer, Failed, Request
 from tracelift_groups.llm.settings import ModelSettings
 from tracelift_groups.llm.wire import PATHS, Dialect, Trouble, Turn, read_error, read_reply
 
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_POOL = 8  # connections of one HTTP client
 _GOES_ON = "the same command goes on from here"
 
 
@@ -75,9 +79,9 @@ class Endpoint:
         patience: Patience | None = None,
     ) -> None:
         import httpx2
-        import openai
 
         self.settings = settings
+        self._tls = httpx2.create_ssl_context()
         self.account = account or Account.of(settings)
         self.limiter = Limiter(settings.concurrency)
         self.dialects: defaultdict[str, Dialect] = defaultdict(Dialect)
@@ -92,9 +96,19 @@ class Endpoint:
         self._checking = asyncio.Lock()
         self._probing = asyncio.Lock()
         self._structured: dict[str, bool] = {}
-        # A connection for every call under way; httpx keeps 20 and openai 100 by default. The
-        # time limit is ours: theirs is for each read, so a server that drips never meets it.
-        self._client = openai.AsyncOpenAI(
+        # Every use of a pool looks at all its idle connections, each time with a few system calls:
+        # at 64 at once a third of the processor's time, for which several small pools are the cure.
+        clients = [self._make_client() for _ in range(-(-settings.concurrency // _POOL))]
+        self._clients = clients
+        self._free = [client for client in clients for _ in range(_POOL)]
+
+    def _make_client(self) -> AsyncOpenAI:
+        import httpx2
+        import openai
+
+        # The time limit is ours: theirs is for each read, so a server that drips never meets it.
+        settings = self.settings
+        return openai.AsyncOpenAI(
             api_key=settings.key() or "none",
             base_url=settings.shown_url,
             default_query=settings.query,
@@ -103,10 +117,9 @@ class Endpoint:
             http_client=openai.DefaultAsyncHttpxClient(
                 auth=settings.login,
                 timeout=None,
+                verify=self._tls,
                 limits=httpx2.Limits(
-                    max_connections=settings.concurrency,
-                    max_keepalive_connections=settings.concurrency,
-                    keepalive_expiry=30.0,
+                    max_connections=_POOL, max_keepalive_connections=_POOL, keepalive_expiry=30.0
                 ),
             ),
         )
@@ -131,7 +144,8 @@ class Endpoint:
     async def close(self) -> None:
         """Close the connections."""
         self._redactor.release_logs()
-        await self._client.close()
+        for client in self._clients:
+            await client.close()
 
     async def _ask(self, request: Request, structured: bool) -> Answer:
         attempts = throttles = 0
@@ -185,11 +199,10 @@ class Endpoint:
         import httpx2
         import openai
 
+        client = self._free.pop()
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                response = await self._client.post(
-                    PATHS[request.api], body=body, cast_to=httpx2.Response
-                )
+                response = await client.post(PATHS[request.api], body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
             response = error.response
         except (TimeoutError, openai.APITimeoutError):
@@ -205,6 +218,8 @@ class Endpoint:
                     way_out="check --base-url and that the server is running",
                 ) from None
             return Trouble(Turn.RETRY, f"the connection failed ({reason})"), None
+        finally:
+            self._free.append(client)
         payload, is_json = self._read(response.content)
         if response.is_success:
             if not is_json:
