@@ -13,6 +13,7 @@ from tracelift_groups.llm.redaction import Redactor
 from tracelift_groups.llm.request import Api
 
 OPENAI_URL = "https://api.openai.com/v1"
+NO_KEY = "none"  # what is sent to a server of one's own, since the client wants something
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
