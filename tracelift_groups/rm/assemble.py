@@ -27,12 +27,17 @@ def assemble(recipe: Recipe, tokenizer: Any) -> RewardModel:
         prepare: Any = peft.prepare_model_for_kbit_training
         backbone = prepare(backbone, use_gradient_checkpointing=False)
     if recipe.checkpoint_activations:
-        backbone.gradient_checkpointing_enable(
-            gradient_checkpointing_kwargs={"use_reentrant": False}
-        )
+        checkpoint_activations(backbone)
     if recipe.lora is not None:
         backbone = _with_adapters(backbone, recipe)
     return RewardModel(backbone, hidden, recipe.pooling)
+
+
+def checkpoint_activations(backbone: Any) -> None:
+    """Recompute activations in the backward pass instead of keeping them."""
+    new = "activation_checkpointing_enable"  # its name since transformers 5.24
+    name = new if hasattr(backbone, new) else "gradient_checkpointing_enable"
+    getattr(backbone, name)({"use_reentrant": False})
 
 
 def trained_names(model: nn.Module) -> list[str]:

@@ -74,7 +74,7 @@ def load_native(folder: Path, *, dtype: torch.dtype | None = None) -> Native:
             dtype=dtype or "auto",
         )
         heads = load_file(folder / HEADS)
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"damaged reward model ({error})", where=str(folder)) from error
     model = RewardModel(backbone, config.hidden_size, recipe.pooling)
     missing, unexpected = model.load_state_dict(heads, strict=False)

@@ -63,7 +63,7 @@ def loss_counts(targets: Targets, loss: Loss) -> Parts:
 
 def loss_sums(output: Output, targets: Targets, loss: Loss) -> Parts:
     """Sum each part over a batch, without weights."""
-    values_S = output.logit_S if loss.ranking.on == "logit" else output.score_S
+    values_S = output.logit_S if loss.ranking.of == "logit" else output.score_S
     if loss.rubric_form == "ordinal":
         rubric = _ordinal(output.labels_SDL, targets.labels_SD)
     else:

@@ -31,7 +31,7 @@ class Output(NamedTuple):
     @property
     def expected_SD(self) -> Tensor:
         """Expected label of each dimension, in [0, 4]."""
-        steps = torch.arange(LABELS, device=self.labels_SDL.device, dtype=torch.float32)
+        steps = torch.arange(LABELS, device=self.labels_SDL.device).to(self.labels_SDL.dtype)
         return self.labels_SDL.softmax(-1) @ steps
 
     @property

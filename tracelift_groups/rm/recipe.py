@@ -75,7 +75,7 @@ class Ranking(_Section):
     """Sound traces above flawed ones of the same group."""
 
     weight: float = Field(1.0, ge=0.0)
-    on: Literal["logit", "score"] = "logit"
+    of: Literal["logit", "score"] = "logit"
     """``score`` is the published choice: on values in [0, 1] the pair loss stays above 0.313."""
     form: Literal["pairs", "listwise"] = "pairs"
     margin: float = Field(0.0, ge=0.0)
@@ -198,8 +198,9 @@ def recipe_path(name: str) -> Path:
     if path.is_file():
         return path
     shipped = {file.stem: file for file in sorted(asset("rm").glob("*.yaml"))}
-    if path.stem in shipped and str(path.parent) in (".", "rm") and path.suffix in ("", ".yaml"):
-        return shipped[path.stem]
+    bare = path.name.removesuffix(".yaml")  # not the stem: names hold dots
+    if bare in shipped and str(path.parent) in (".", "rm"):
+        return shipped[bare]
     raise UserError("no such recipe", where=name, way_out=f"a path, or one of {', '.join(shipped)}")
 
 
