@@ -341,6 +341,10 @@ def test_mistakes_are_told_in_one_line(
         server.say(error("boom", 500))
         with pytest.raises(UserError, match=r"500 boom.*the same command"):
             session.submit()
+        for body in ([1], {"object": "file"}, b"<html>"):
+            server.say(Send(body))
+            with pytest.raises(UserError, match="what /files said is not of the protocol"):
+                session.submit()
         server.script = batches.respond
         assert session.submit() == 1
         batches.batches.clear()

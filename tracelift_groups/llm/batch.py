@@ -37,7 +37,7 @@ from tracelift_groups.llm.settings import NO_KEY, ModelSettings
 from tracelift_groups.llm.wire import PATHS, Dialect, Trouble, Turn, read_error, read_reply
 
 if TYPE_CHECKING:
-    from openai.types import Batch
+    from openai.types import Batch, FileObject
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 190_000_000  # the server's limit is 200 MB
@@ -168,6 +168,7 @@ class BatchSession:
             assert part.batch_id is not None
             with self._told(f"batch {part.batch_id}", "/batches"):
                 batch = self._client.batches.retrieve(part.batch_id)
+                _id(batch)
             if batch.status not in _ENDED:
                 reports.append(BatchReport(part.name, batch.status, part.requests))
                 continue
@@ -233,7 +234,7 @@ class BatchSession:
                     file.write(self._line(request))
             with upload.open("rb") as file, self._told("Batch API", "/files"):
                 name = f"{part.name}.jsonl"
-                part.file_id = self._client.files.create(file=(name, file), purpose="batch").id
+                part.file_id = _id(self._client.files.create(file=(name, file), purpose="batch"))
             upload.unlink()
             save_state(self._folder, self._state)
         with self._told("Batch API", "/batches"):
@@ -244,7 +245,7 @@ class BatchSession:
                 completion_window="24h",
                 metadata={_NAME: part.name},
             )
-        part.batch_id = batch.id
+            part.batch_id = _id(batch)
         save_state(self._folder, self._state)
 
     def _adopt(self, part: Part) -> bool:
@@ -337,6 +338,8 @@ class BatchSession:
         except openai.OpenAIError as error:
             cause = error.__cause__ or error
             raise self._failed(self._redactor(str(cause) or type(cause).__name__)) from None
+        except (ValueError, AttributeError):  # the client takes any JSON for what it expects
+            raise self._failed(f"what {path} said is not of the protocol") from None
 
     def _failed(self, detail: str) -> UserError:
         return UserError(
@@ -344,3 +347,14 @@ class BatchSession:
             where=self.settings.shown_url,
             way_out=GOES_ON,
         )
+
+
+def _id(thing: FileObject | Batch) -> str:
+    """Return the server's name of a thing.
+
+    Raises:
+        ValueError: It has none, or is no such thing.
+    """
+    if not isinstance(name := getattr(thing, "id", None), str):
+        raise ValueError("no id")
+    return name
