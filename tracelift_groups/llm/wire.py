@@ -28,7 +28,9 @@ _TOO_LONG = re.compile(
 _FILTERED = re.compile(
     r"content_filter|content_policy|content.management.policy|moderation", re.IGNORECASE
 )
-_NO_MODEL = re.compile(r"model_not_found|invalid_model|no such model|unknown model", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"model_not_found|invalid_model|no such model|unknown model|server is pinned to", re.IGNORECASE
+)
 # Not "exceeded your current quota": some say so of a limit per minute.
 _NO_MONEY = re.compile(
     r"insufficient_quota|billing_|insufficient.{0,10}(credit|balance|funds)", re.IGNORECASE
