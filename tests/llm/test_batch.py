@@ -231,22 +231,26 @@ def test_a_batch_that_failed_is_sent_again_and_told(batches: Batches, open_batch
         assert session.submit() == 1
 
 
-def test_refused_parameters_are_learned_once(batches: Batches, open_batches: Open) -> None:
+@pytest.mark.parametrize("names", [["max_tokens"], ["max_tokens", "max_completion_tokens"]])
+def test_refused_parameters_are_learned_once(
+    batches: Batches, open_batches: Open, names: list[str]
+) -> None:
     def answer(line: Line) -> Line:
-        if "max_tokens" in line["body"]:
-            return refused(400, "Unsupported parameter: 'max_tokens'", param="max_tokens")
+        for name in names:
+            if name in line["body"]:
+                return refused(400, f"Unsupported parameter: '{name}'", param=name)
         return fine(line)
 
     requests = [asked("a"), asked("b"), asked("c", model="other")]
     with open_batches() as session:
-        for _ in range(2):
+        for _ in range(len(names) + 1):
             assert ask(session, *requests) is None
             session.submit()
             batches.finish(answer)
             session.collect()
         answers = ask(session, *requests)
     assert answers == [Reply(f"re {name}", Usage(10, 5)) for name in "abc"]
-    assert set(batches.submitted().values()) == {2}
+    assert set(batches.submitted().values()) == {len(names) + 1}
 
 
 def test_batches_hold_as_much_as_a_server_takes(
@@ -273,6 +277,37 @@ def test_a_budget_of_calls_is_kept(batches: Batches, open_batches: Open) -> None
         assert ask(session, *(asked(str(n)) for n in range(10))) is None
         assert session.submit() == 6
     assert set(batches.submitted().values()) == {1}
+
+
+def test_a_response_that_is_lost_begins_no_second_batch(
+    batches: Batches, server: FakeServer, open_batches: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_HTTP_ATTEMPTS", 3)
+
+    def script(call: Call) -> Send:
+        sent = batches.respond(call)
+        return error("lost", 500) if (call.method, call.path) == ("POST", "/v1/batches") else sent
+
+    server.script = script
+    with open_batches() as session:
+        ask(session, asked("a"))
+        with pytest.raises(UserError, match="500 lost"):
+            session.submit()
+    server.script = batches.respond
+    with open_batches() as session:
+        assert session.submit() == 0, "found by its name"
+    assert batches.submitted() == {"a": 1}
+
+
+def test_what_was_noted_and_not_submitted_leaves_nothing(
+    batches: Batches, open_batches: Open, tmp_path: Path
+) -> None:
+    with open_batches() as session:
+        ask(session, asked("a"))
+    with open_batches() as session:
+        assert list((tmp_path / "run" / "batches").iterdir()) == []
+        assert ask(session, asked("a")) is None
+        assert session.submit() == 1
 
 
 class Killed(BaseException):

@@ -284,6 +284,17 @@ def test_a_refused_parameter_is_left_out_from_then_on(
     assert len(server.calls) == 20 + len(refused)
 
 
+def test_learning_takes_no_attempts(server: FakeServer, settings_of: Settings) -> None:
+    def script(call: Call) -> Send:
+        for name in ("seed", "temperature"):
+            if name in call.body:
+                return error("no", param=name)
+        return Send(chat("4"))
+
+    server.script = script
+    assert ask(settings_of(attempts=1), REQUEST) == [Reply("4", Usage(10, 5))]
+
+
 def test_max_tokens_is_called_by_its_new_name(server: FakeServer, settings_of: Settings) -> None:
     message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
     refusal = error(message, param="max_tokens", code="unsupported_parameter")

@@ -91,6 +91,7 @@ def test_what_models_write(reply: str, value: object) -> None:
         '{"a": {"b": 1}, "c": ',
         '{"a": {"b": 1}, oops}',
         '[{"b": 1}, oops]',
+        '{"a": [x {"b": 1}], oops}',
         '{"a": NaN}',
         "{1, 2}",
         "{'a': b'x'}",

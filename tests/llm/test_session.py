@@ -145,6 +145,22 @@ def test_an_answer_is_stored_before_it_is_used(tmp_path: Path) -> None:
     assert seen == [True] * 3
 
 
+def test_the_answer_that_another_process_stored_first_is_used(tmp_path: Path) -> None:
+    other = Cache(tmp_path / "c")
+
+    class Overtaken:
+        async def ask(self, request: Request) -> Answer:
+            other.put(request, Reply("theirs"))
+            return Reply("ours")
+
+    async def main() -> list[Answer]:
+        async with Session(Overtaken(), cache=Cache(tmp_path / "c")) as session:
+            return await session.ask_all([asked("x")])
+
+    assert asyncio.run(main()) == [Reply("theirs")]
+    other.close()
+
+
 def drive(
     settings: ModelSettings, count: int, cache: Path, budget: Budget | None = None
 ) -> Account:
@@ -224,14 +240,13 @@ def test_a_mistake_in_a_stage_keeps_its_traceback_and_the_answers(tmp_path: Path
         yield [asked(f"{item} again")]
 
     async def main() -> None:
-        async with Session(Echo(0.01), cache=Cache(tmp_path / "c")) as session:
-            await run(range(9), stage, session, width=3, on_result=lambda *_: None)
+        cache = Cache(tmp_path / "c")
+        async with Session(Echo(0.01), cache=cache) as session:
+            with pytest.raises(ZeroDivisionError):
+                await run(range(9), stage, session, width=3, on_result=lambda *_: None)
+            assert len(cache) == 3 + 2
 
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(main())
-    cache = Cache(tmp_path / "c")
-    assert len(cache) == 3 + 2
-    cache.close()
+    asyncio.run(main())
 
 
 def test_steps_run_in_threads() -> None:
@@ -309,6 +324,20 @@ def test_ctrl_c_stores_what_is_under_way(server: FakeServer, tmp_path: Path) -> 
     cache = Cache(tmp_path / "c")
     assert len(cache) == 4
     cache.close()
+
+
+def test_ctrl_c_does_not_wait_for_ever(server: FakeServer, tmp_path: Path) -> None:
+    server.say(Send(chat("4"), delay_s=60.0))
+    code = "from tracelift_groups.llm import driver; driver._INTERRUPTED_S = 0.1\n"
+    code += INTERRUPTED.replace("iter(int, 1)", "range(100)")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, server.url, str(tmp_path / "c")], stderr=subprocess.PIPE
+    )
+    while len(server.calls) < 4:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert stderr.decode().strip().endswith("KeyboardInterrupt")
 
 
 def test_a_kill_loses_only_what_is_under_way(server: FakeServer, tmp_path: Path) -> None:

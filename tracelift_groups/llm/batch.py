@@ -142,7 +142,6 @@ class BatchSession:
             self._finish(key)
         self._state.parts += self._written
         self._written = []
-        save_state(self._folder, self._state)
         sent = 0
         for part in self._state.parts:
             if part.batch_id is None and not self._adopt(part):
