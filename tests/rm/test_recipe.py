@@ -91,7 +91,7 @@ def test_a_mistake_is_one_line_with_file_and_field(overrides: list[str], message
 
 
 def test_an_unknown_recipe_names_the_shipped_ones(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="small: no such recipe - a path, or one of .*tiny"):
+    with pytest.raises(UserError, match=r"small: no such recipe - a path, or one of .*tiny"):
         load_recipe("small")
     broken = tmp_path / "broken.yaml"
     broken.write_text("optim: [1", encoding="utf-8")

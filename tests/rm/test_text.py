@@ -11,7 +11,7 @@ from tracelift_groups.rm.tokenizer import train_tokenizer
 PROBLEM = "Sam has 12 apples and buys 30 more. How many are there?"
 TESTS = "\n".join(f"input {n}\noutput {n * n}" for n in range(40))
 GOOD = "He has 12.\nHe buys 30.\n12 + 30 = 42."
-BAD = "He has 12.\nHe buys 30.\n12 + 30 = 45."
+BAD = "He has 12.\nHe buys 30.\n12 + 30 = 45, and those are all the apples that he has."
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_eos_is_appended_once_and_only_when_asked(tokenizer: Any) -> None:
 def test_tests_are_shortened_and_the_reasoning_survives(tokenizer: Any) -> None:
     full = TextEncoder(tokenizer, 10_000, append_eos=True)
     subject = Subject(PROBLEM, "code", TESTS)
-    whole = len(full.fit(subject, [GOOD]).ids[0] or [])
-    bare = len(full.fit(subject._replace(tests=None), [GOOD]).ids[0] or [])
+    whole = len(full.fit(subject, [BAD]).ids[0] or [])
+    bare = len(full.fit(subject._replace(tests=None), [BAD]).ids[0] or [])
     for limit in range(bare + 10, whole, 23):
         fitted = TextEncoder(tokenizer, limit, append_eos=True).fit(subject, [GOOD, BAD])
         assert fitted.tests_cut

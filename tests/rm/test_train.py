@@ -16,15 +16,16 @@ from transformers import AutoConfig, AutoModel
 
 from tests.conftest import Tlg
 from tracelift_groups.errors import GateError, UserError
-from tracelift_groups.rm import train as training
+from tracelift_groups.rm import loop
 from tracelift_groups.rm.assemble import assemble, merged, trained_names
 from tracelift_groups.rm.backbone import make_backbone
 from tracelift_groups.rm.data import TRAIN, VALIDATION, read_split
+from tracelift_groups.rm.loop import Report
 from tracelift_groups.rm.recipe import Recipe, load_recipe
 from tracelift_groups.rm.score import Item, Scorer
 from tracelift_groups.rm.text import Subject, input_text
 from tracelift_groups.rm.tokenizer import load_tokenizer, train_tokenizer
-from tracelift_groups.rm.train import Report, train
+from tracelift_groups.rm.train import train
 from tracelift_groups.tables import write_groups
 
 SMALL = (
@@ -87,14 +88,14 @@ def trained(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-class Stop(Exception):
+class StopError(Exception):
     pass
 
 
 def stop_after(step: int) -> Any:
     def report(at: Report) -> None:
         if at.step == step:
-            raise Stop
+            raise StopError
 
     return report
 
@@ -126,7 +127,7 @@ def test_an_interrupted_training_ends_with_the_same_parameters(
     recipe = small("evaluate_every=3")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(run, recipe, whole)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         train(run, recipe, broken, on_report=stop_after(stopped))
     assert not (broken / "rm.json").exists()
     steps: list[int] = []
@@ -145,10 +146,10 @@ def test_the_best_evaluation_is_kept(
 ) -> None:
     """Accuracies are given; what is kept must be the state at the second of three."""
     given = iter([(0.5, 0.9), (0.8, 0.5), (0.8, 0.5)])
-    monkeypatch.setattr(training, "validate", lambda *_: training.Accuracy(*next(given)))
+    monkeypatch.setattr(loop, "validate", lambda *_: loop.Accuracy(*next(given)))
     info = train(run, small("evaluate_every=3"), tmp_path / "best")
     assert info["best"] == {"step": 6, "group_accuracy": 0.8, "pair_accuracy": 0.5}
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         given = iter([(0.5, 0.9), (0.8, 0.5)])
         train(run, small("evaluate_every=3"), tmp_path / "cut", on_report=stop_after(6))
     best = load_file(tmp_path / "cut" / "best.safetensors")
@@ -189,7 +190,7 @@ def test_a_finished_or_another_training_is_recognised(
     assert same(weights(trained), before)
     with pytest.raises(UserError, match="trained with another recipe or other data"):
         train(run, small("seed=1"), trained)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         train(run, small("evaluate_every=1"), tmp_path, on_report=stop_after(2))
     with pytest.raises(UserError, match="an unfinished training with another recipe"):
         train(run, small("evaluate_every=2"), tmp_path)
@@ -274,7 +275,7 @@ def lora(folder: Path, *overrides: str) -> Recipe:
 
 def test_an_adapter_is_trained_and_merged(run: Path, pretrained: Path, tmp_path: Path) -> None:
     recipe = lora(pretrained, "evaluate_every=4")
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         train(run, recipe, tmp_path, on_report=stop_after(4))
     saved = load_file(tmp_path / "checkpoint" / "model.safetensors")
     assert not any("base_layer" in name for name in saved)  # frozen weights are not repeated
@@ -300,7 +301,7 @@ def test_an_adapter_is_trained_and_merged(run: Path, pretrained: Path, tmp_path:
 def test_an_adapter_training_resumes_exactly(run: Path, pretrained: Path, tmp_path: Path) -> None:
     recipe = lora(pretrained, "evaluate_every=4")
     train(run, recipe, tmp_path / "whole")
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         train(run, recipe, tmp_path / "broken", on_report=stop_after(6))
     train(run, recipe, tmp_path / "broken")
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
@@ -330,8 +331,9 @@ def test_an_encoder_asked_to_pack_is_refused(run: Path, tmp_path: Path) -> None:
         train(run, recipe, tmp_path)
 
 
-def test_bf16_trains(run: Path, tmp_path: Path) -> None:
-    train(run, small("precision=bf16"), tmp_path)
+def test_bf16_trains_and_is_tracked(run: Path, tmp_path: Path) -> None:
+    train(run, small("precision=bf16", "trackers=[tensorboard]"), tmp_path)
+    assert list(tmp_path.glob("**/events.out.tfevents*"))
     assert rows(tmp_path)[-1]["loss"] < rows(tmp_path)[0]["loss"]
     assert {tensor.dtype for tensor in weights(tmp_path).values()} == {torch.float32}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from tracelift_groups.rm.train import Report
+    from tracelift_groups.rm.loop import Report
 
 _TERMINAL_EVERY_S, _LOG_EVERY_S = 0.2, 30.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -106,7 +107,7 @@ def _token_group(
 ) -> TokenGroup:
     return TokenGroup(
         group_id=group.group_id,
-        ids_G=tuple(ids for _, ids in kept),
+        ids_G=tuple(array("i", ids) for _, ids in kept),  # an eighth of a list's memory
         labels_GD=tuple(tuple(trace.rubric.labels[n] for n in names) for trace, _ in kept),
         total_G=tuple(trace.rubric.total for trace, _ in kept),
         sound_G=tuple(trace.sound for trace, _ in kept),

@@ -220,19 +220,9 @@ def _override(raw: dict[str, Any], override: str) -> None:
             here[parent] = {}
         here = here[parent]
     try:
-        here[last] = _number(yaml.safe_load(value))
+        here[last] = yaml.safe_load(value)  # 1e-4 stays text there; pydantic reads it
     except yaml.YAMLError as error:
         raise UserError("the value is not YAML", where=override) from error
-
-
-def _number(value: object) -> object:
-    # YAML 1.1 reads 1e-4 as text; people write it for a learning rate.
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _known_keys(location: tuple[int | str, ...]) -> str:
