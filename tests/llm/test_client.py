@@ -184,13 +184,14 @@ def test_429_lowers_the_calls_under_way(server: FakeServer, settings_of: Setting
     assert len(server.calls) < 320, len(server.calls)
 
 
-def test_retry_after_holds_all_back(server: FakeServer, settings_of: Settings) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_holds_all_back(server: FakeServer, settings_of: Settings, status: int) -> None:
     times: list[float] = []
 
     def script(_: Call) -> Send:
         times.append(asyncio.get_running_loop().time())
         if len(times) == 1:
-            return Send({"error": {}}, 429, {"retry-after-ms": "150"})
+            return Send({"error": {}}, status, {"retry-after-ms": "150"})
         return Send(chat("4"))
 
     server.script = script

@@ -94,7 +94,7 @@ def test_a_pause_holds_all_back_until_the_clock_says_so() -> None:
     async def main() -> None:
         now = 100.0
         limiter = Limiter(4, clock=lambda: now)
-        limiter.refused(sent_at=99.0, retry_after_s=0.02)
+        limiter.pause(0.02)
 
         async def call() -> None:
             async with limiter.slot():

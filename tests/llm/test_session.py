@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tracelift_groups.llm.asking import Asks
 from tracelift_groups.llm.cache import Cache
 from tracelift_groups.llm.client import Endpoint, EndpointDown
 from tracelift_groups.llm.driver import run
+from tracelift_groups.llm.prices import Price
 from tracelift_groups.llm.request import Answer, Reply, Request, Usage
 from tracelift_groups.llm.session import Session, Waiting, open_session
 from tracelift_groups.llm.settings import ModelSettings
@@ -189,6 +191,48 @@ def test_a_spent_budget_stops_before_the_next_call_and_resumes(
     assert account.calls == 3
     assert len(server.calls) == 27
     assert len({prompt_of(call) for call in server.calls}) == 27
+
+
+def test_a_limit_in_dollars_is_passed_by_the_calls_under_way_at_most(
+    server: FakeServer, settings_of: Settings, tmp_path: Path
+) -> None:
+    """A call costs one cent."""
+
+    async def main() -> None:
+        price = Price(input=500, output=1000)
+        account = Account({"m": price}, Budget(max_cost=0.10))
+        endpoint = Endpoint(settings_of(concurrency=4), account=account, patience=QUICK)
+        async with Session(endpoint, cache=Cache(tmp_path / "c")) as session:
+            with pytest.raises(BudgetSpent, match=r"--max-cost 0\.1 is reached"):
+                await run(range(99), two_steps, session, width=8, on_result=lambda *_: None)
+            assert session.cache is not None
+            assert len(session.cache) == len(server.calls) == account.answered_calls
+
+    asyncio.run(main())
+    assert 10 <= len(server.calls) <= 10 + 3
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_with_a_third_of_the_replies_faulty_everything_is_answered(
+    server: FakeServer, settings_of: Settings, tmp_path: Path, concurrency: int
+) -> None:
+    chance = random.Random(0)
+    faults = [
+        error("busy", 429),
+        error("boom", 500),
+        Send(chat("4"), cut=True),
+        Send(b"<html>"),
+        Send(b"", cut=True),
+    ]
+
+    def script(_: Call) -> Send:
+        return chance.choice(faults) if chance.random() < 0.3 else Send(chat("4"))
+
+    server.script = script
+    account = drive(settings_of(concurrency=concurrency, attempts=12), 60, tmp_path / "c")
+    assert account.answered_calls == 180
+    assert account.failures == {}
+    assert account.calls == len(server.calls) > 220
 
 
 def test_retries_count_as_calls(server: FakeServer, settings_of: Settings, tmp_path: Path) -> None:

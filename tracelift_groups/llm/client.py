@@ -178,8 +178,10 @@ class Endpoint:
                 self.stop(error)  # before the next in the queue is let in
                 raise
             turn = outcome.turn if isinstance(outcome, Trouble) else None
+            if pause_s is not None:
+                self.limiter.pause(pause_s)
             if turn is Turn.THROTTLED:
-                self.limiter.refused(sent_at, pause_s)
+                self.limiter.refused(sent_at)
             elif turn is not Turn.RETRY:
                 self._answered_at = time.monotonic()
                 self.limiter.succeeded()

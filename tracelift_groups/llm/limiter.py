@@ -83,12 +83,13 @@ class Limiter:
         self.aimd.succeeded()
         self._admit()
 
-    def refused(self, sent_at: float, retry_after_s: float | None) -> None:
-        """Tell of a 429; all wait for as long as the server says."""
-        now = self._clock()
-        self.aimd.refused(sent_at, now)
-        if retry_after_s is not None:
-            self.aimd.pause(now + retry_after_s)
+    def refused(self, sent_at: float) -> None:
+        """Tell of a 429."""
+        self.aimd.refused(sent_at, self._clock())
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody in for so long."""
+        self.aimd.pause(self._clock() + seconds)
 
     def stop(self, reason: Exception | None = None) -> None:
         """Turn away all who wait and all who come, with :class:`Stopped` or another reason."""
