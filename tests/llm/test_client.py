@@ -357,7 +357,7 @@ def test_schemas_are_sent_where_the_probe_says_that_they_count(
 def test_a_server_that_refuses_schemas(
     server: FakeServer, settings_of: Settings, tmp_path: Path
 ) -> None:
-    refusal = error("response_format is not supported", param="response_format")
+    refusal = error("this server knows no 'response_format'")
     server.script = lambda call: refusal if "response_format" in call.body else Send(chat("{}"))
     cache = Cache(tmp_path / "cache.sqlite")
     assert ask(settings_of(), *with_schema(), cache=cache) == [Reply("{}", Usage(10, 5))] * 3

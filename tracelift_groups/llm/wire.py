@@ -191,12 +191,15 @@ def _error(payload: object) -> dict[str, Any]:
 def _named(error: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
     """The optional parameter of ``sent`` that an error is about: the one it names first."""
     param, message = str(error.get("param") or ""), str(error.get("message") or "")
-    # A message may quote the prompt, which may speak of temperatures.
-    for text in (param, message if _REFUSAL.search(message) else ""):
+    refusal = bool(_REFUSAL.search(message))
+    for text in (param, message):
         at = {
             name: found.start()
             for name in _OPTIONAL
-            if name in sent and (found := re.search(rf"\b{name}\b", text))
+            if name in sent
+            # A message may quote the prompt, which may speak of temperatures and seeds.
+            and (text is param or refusal or "_" in name)
+            and (found := re.search(rf"\b{name}\b", text))
         }
         if at:
             return min(at, key=lambda name: at[name])
