@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tracelift_groups.errors import UserError
+
 _HELP = """Say what works on this machine: isolation of programs, optional packages, GPU.
 
 The Hugging Face Hub is asked only with --hub.
+
+With --serve-scripted, do nothing but serve the scripted model on this machine, in the OpenAI
+protocol, until interrupted: an endpoint to try things with, as slow and as faulty as you like.
+GET /stats beside it tells what reached it.
 
 Example:
 
 \b
   tlg doctor
   tlg doctor --json
+  tlg doctor --serve-scripted --port 8123 --latency-ms 200 --faults 0.3
 """
 
 _PACKAGES = {
@@ -96,11 +104,76 @@ def _print(report: dict[str, Any]) -> None:
     click.echo(f"hub         {report['hub'] or 'not asked (--hub)'}")
 
 
+def _serve(
+    port: int, latency_ms: float, faults: float, fault_seed: int, seeds: Path | None
+) -> None:
+    """Serve the scripted model until told to stop."""
+    from tracelift_groups.llm.scripted import ScriptedModel
+    from tracelift_groups.llm.scripted.endpoint import Behaviour
+    from tracelift_groups.llm.scripted.faults import Faults
+    from tracelift_groups.llm.scripted.server import run
+
+    behaviour = Behaviour(latency_s=latency_ms / 1000, faults=Faults(share=faults, seed=fault_seed))
+    run(ScriptedModel(seeds), behaviour, say=click.echo, port=port)
+
+
 @click.command("doctor", help=_HELP)
 @click.option("--hub", is_flag=True, help="Ask whether the Hugging Face Hub can be reached.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(hub: bool, as_json: bool) -> None:
+@click.option("--serve-scripted", is_flag=True, help="Serve the scripted model, and nothing else.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the scripted model.  [default: one that is free]",
+)
+@click.option(
+    "--latency-ms",
+    type=click.FloatRange(min=0),
+    default=0,
+    help="Milliseconds that each of its replies takes.",
+)
+@click.option(
+    "--faults",
+    type=click.FloatRange(0, 1),
+    default=0,
+    help="Share of requests that meet with one of: 429, 500, no reply, a cut connection, a "
+    "truncated, broken, empty or refused reply.",
+)
+@click.option(
+    "--fault-seed",
+    type=int,
+    default=0,
+    help="Draw other faults; the same seed draws the same again.",
+)
+@click.option(
+    "--seeds",
+    type=click.Path(path_type=Path, exists=True),
+    help="Problems that it can solve besides the bundled ones: GSM8K's layout or ours.",
+)
+def command(
+    hub: bool,
+    as_json: bool,
+    serve_scripted: bool,
+    port: int,
+    latency_ms: float,
+    faults: float,
+    fault_seed: int,
+    seeds: Path | None,
+) -> None:
     """Reports what works here."""
+    if serve_scripted:
+        _serve(port, latency_ms, faults, fault_seed, seeds)
+    elif port or latency_ms or faults or fault_seed or seeds:
+        raise UserError(
+            "--port, --latency-ms, --faults, --fault-seed and --seeds are for the scripted model",
+            way_out="add --serve-scripted",
+        )
+    else:
+        _report(hub, as_json)
+
+
+def _report(hub: bool, as_json: bool) -> None:
     import json
     import platform
 

@@ -83,7 +83,11 @@ def _text_of(content: str | list[Mapping[str, str]]) -> str:
 
 
 def _schema_of(wanted: Any) -> Schema | None:
-    if wanted is None or wanted.get("type") == "text":
+    if wanted is None:
+        return None
+    if not isinstance(wanted, dict):
+        raise Refusal(400, "'response_format' is an object")
+    if wanted.get("type") == "text":
         return None
     if wanted.get("type") == "json_object":
         return _ANY_JSON

@@ -15,7 +15,7 @@ from tracelift_groups.perturb.math.engine import make_twins
 from tracelift_groups.perturb.math.trace import Problem, parse_trace
 
 _SHORTER = re.compile(r"\b(?:short|brief|condens|concise|terse|fewer|less|compact)", re.I)
-_LONGER = re.compile(r"\b(?:long|more|detail|length|explain|expand|fuller)", re.I)
+_LONGER = re.compile(r"\b(?:longer|more|detail|expand|fuller)", re.I)
 # Sentences that a plan gains about its program: as many as the rule engine adds.
 _FACTS = 3
 _RARE = "infeasible_complexity"

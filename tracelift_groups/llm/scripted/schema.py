@@ -22,7 +22,7 @@ def _smallest(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) ->
         return schema["enum"][0]
     if "$ref" in schema:
         target: Any = root
-        for name in str(schema["$ref"]).removeprefix("#/").split("/"):
+        for name in filter(None, str(schema["$ref"]).removeprefix("#").split("/")):
             target = target[name]
         return _smallest(target, root, depth - 1)
     for union in ("anyOf", "oneOf", "allOf"):

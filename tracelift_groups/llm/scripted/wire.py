@@ -106,7 +106,11 @@ class Connection(asyncio.Protocol):
             dict(request.headers),
             bytes(self._body),
         )
-        response = await self._handler(call)
+        try:
+            response = await self._handler(call)
+        except Exception:
+            self._transport.close()  # the caller is not left waiting; the loop tells what it was
+            raise
         self._task = None
         if response is None or self._transport.is_closing():
             self._transport.close()
