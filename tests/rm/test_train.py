@@ -351,17 +351,17 @@ def test_the_encoder_recipe_trains(run: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_do_what_one_does(run: Path, trained: Path, tmp_path: Path) -> None:
     arguments = ["train-rm", str(run), *SMALL, "-o", str(tmp_path / "two")]
-    launch = "-m accelerate.commands.launch --cpu --num_processes=2 --num_machines=1 "
-    launch += "--main_process_port=0 --mixed_precision=no -m tracelift_groups"
+    launch = "-m torch.distributed.run --standalone --nproc_per_node=2 -m tracelift_groups"
     done = subprocess.run(
         [sys.executable, *launch.split(), *arguments],
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=120,
         env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "two" / "rm.json").read_text())["processes"] == 2
     assert len(rows(tmp_path / "two")) == 9
     for one, two in zip(rows(trained), rows(tmp_path / "two"), strict=True):
         assert two["loss"] == pytest.approx(one["loss"], rel=2e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ def command(
     from tracelift_groups.rm.train import train
 
     info = train(run, loaded, out, resume=resume == "auto", on_report=training_reporter(sys.stderr))
+    if os.environ.get("RANK", "0") != "0":
+        return  # under accelerate launch, the first process speaks for all
     if as_json:
         click.echo(json.dumps({**info, "folder": str(out)}, indent=2))
     else:

@@ -109,7 +109,8 @@ class Loop:
                 self._checkpoints.save(Progress(number + 1, best))
             log.write(number + 1, row)
             epoch = number // plan.steps_per_epoch + 1
-            self._on_report(Report(number + 1, plan.steps, epoch, loss, speed, accuracy))
+            if accelerator.is_main_process:
+                self._on_report(Report(number + 1, plan.steps, epoch, loss, speed, accuracy))
         assert best is not None
         return best, time.monotonic() - started
 

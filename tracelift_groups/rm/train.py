@@ -96,6 +96,7 @@ def train(
         "parameters": parameters,
         "groups": {TRAIN: dict(data.counts), VALIDATION: dict(held_out.counts)},
         "steps": loop.steps,
+        "processes": accelerator.num_processes,
         "best": best._asdict(),
         "self_check": check,
         "seconds": round(seconds, 1),
@@ -115,6 +116,13 @@ def _accelerator(recipe: Recipe, out: Path) -> Accelerator:
         log_with=list(recipe.trackers) or None,
         project_dir=str(out),
     )
+    if accelerator.state.deepspeed_plugin is not None:
+        from transformers.integrations import deepspeed
+
+        forget: Any = deepspeed.unset_hf_deepspeed_config
+        # Weights are loaded whole and sharded by prepare: the self-check needs them whole, and so
+        # does the main process alone when it merges adapters at the end.
+        forget()
     if recipe.trackers:
         accelerator.init_trackers("tracelift-groups")
     return accelerator

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -129,7 +128,8 @@ def peak_memory(chosen: argparse.Namespace, setting: Setting, groups: list[Token
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated() / 2**20
     else:
-        before = _resident()
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of what came before
+        before = _status("VmRSS")
     if arm in "AB":
         batch = max(arms.pair_batches(arm, [step], setting), key=_padded)
         inputs = collate([[ids] for pair in batch for ids in pair], "padded", arms.PAD)
@@ -140,16 +140,17 @@ def peak_memory(chosen: argparse.Namespace, setting: Setting, groups: list[Token
         arms.backward(arm, model, step, setting, whole=True)
     if cuda:
         return torch.cuda.max_memory_allocated() / 2**20 - before
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+    return _status("VmHWM") - before
 
 
 def _padded(batch: list[arms.Pair]) -> int:
     return len(batch) * max(len(ids) for pair in batch for ids in pair)
 
 
-def _resident() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
+def _status(name: str) -> float:
+    """A line of this process's status, in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
 
 
 def exactness(setting: Setting, groups: list[TokenGroup]) -> dict[str, float]:
