@@ -14,11 +14,13 @@ from tracelift_groups.errors import GateError, UserError
 
 COMMANDS = {
     "build": "make groups from seeds: a run folder with Parquet, manifest and card",
+    "merge": "join the parts of a build that was made in shards",
     "preview": "like build, but print the first groups as coloured diffs",
     "convert": "write groups in another format, or read one",
     "verify": "judge replies: answers to math problems, programs in a sandbox",
     "train-rm": "train a reasoning reward model on the groups of a run",
     "eval-rm": "measure a reward model, with cheap scores beside it",
+    "export-rm": "write a reward model for others to load, checked after saving",
     "serve-rm": "answer the /score requests of trainers",
     "doctor": "what works here: sandbox isolation, optional packages, GPU",
 }

@@ -5,56 +5,47 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from random import Random
-from typing import Protocol
+from typing import NamedTuple
 
-from tracelift_groups.perturb.code.runs import Sandbox, sandbox_of
+from tracelift_groups.ground import MIN_FLAWED, MIN_KINDS_CODE, Ground, ground_of
+from tracelift_groups.llm.asking import Asks, Unavailable, unasked
+from tracelift_groups.perturb.code.runs import Sandbox
+from tracelift_groups.perturb.llm.writer import Writer
+from tracelift_groups.perturb.made import BY_RULE, Flawed, Text
 from tracelift_groups.perturb.template import dimensions_of, load_templates
-from tracelift_groups.records import Certificate, Domain, Group, Rejected, Seed, Trace
+from tracelift_groups.plan import Plan
+from tracelift_groups.records import (
+    Domain,
+    Group,
+    Rejected,
+    RejectedTrace,
+    Seed,
+    Trace,
+)
 from tracelift_groups.reference import NoReference
 from tracelift_groups.rubric import flawed_rubric, sound_rubric
+from tracelift_groups.rubric.judge import judgements, rubric_of
 
-MIN_FLAWED = 4
 MIN_TWINS = 1
-MIN_KINDS_CODE = 3
+WRITTEN_TWINS = 2
+WRITTEN_TURNS = 3  # the first asks for each kind, the others again for kinds that came out
+MODEL_UNAVAILABLE = "model_unavailable"
 
 
-class Text(Protocol):
-    """What an engine's trace gives to a group."""
+class Sound(NamedTuple):
+    """A sound trace and who wrote it; the first of a group is its reference."""
 
-    @property
-    def text(self) -> str:
-        """The reasoning."""
-        ...
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """Its steps."""
-        ...
+    trace: Text
+    author: str
 
 
-class Flawed(Protocol):
-    """What an engine's flaw gives to a group."""
+class Made(NamedTuple):
+    """What became of a seed, and the traces that a model wrote in vain."""
 
-    @property
-    def kind(self) -> str:
-        """The kind of flaw."""
-        ...
-
-    @property
-    def trace(self) -> Text:
-        """The flawed trace."""
-        ...
-
-    @property
-    def parent(self) -> int:
-        """Which sound trace it was made from."""
-        ...
-
-    @property
-    def certificate(self) -> Certificate:
-        """What shows it."""
-        ...
+    result: Group | Rejected
+    rejected: tuple[RejectedTrace, ...] = ()
 
 
 def make_group(
@@ -62,10 +53,7 @@ def make_group(
     run_seed: int,
     sandbox: Sandbox = Sandbox(),  # noqa: B008 - frozen
 ) -> Group | Rejected:
-    """Build the group of a seed.
-
-    The outcome depends on the seed's content and ``run_seed`` alone: not on the order of the
-    seeds, on other seeds, or on who runs it.
+    """Build the group of a seed by rules alone.
 
     Args:
         seed: The seed.
@@ -76,80 +64,122 @@ def make_group(
         UserError: Code, on a machine that cannot isolate programs.
         SandboxDown: The sandbox failed: nothing is known of the seed, and the run must stop.
     """
-    if seed.domain == "math":
-        return _math_group(seed, run_seed)
-    return _code_group(seed, run_seed, sandbox)
+    return unasked(group_stage(seed, Plan(), run_seed, sandbox)).result
 
 
-def _math_group(seed: Seed, run_seed: int) -> Group | Rejected:
-    from tracelift_groups.perturb.math.engine import make_flaws, make_twins
-    from tracelift_groups.perturb.math.trace import Problem
-    from tracelift_groups.reference.math import gold_reference
+def group_stage(seed: Seed, plan: Plan, run_seed: int, sandbox: Sandbox) -> Asks[Made]:
+    """Build the group of a seed.
 
-    if seed.reasoning is None or seed.answer is None:
-        missing = "reasoning" if seed.reasoning is None else "answer"
-        return reject(seed, f"no_{missing}", f"the seed has no gold {missing}")
-    problem = Problem(seed.problem)
+    The outcome depends on the seed's content, the plan, ``run_seed`` and what the models answer:
+    not on the order of the seeds, on other seeds, or on who runs it.
+
+    Args:
+        seed: The seed.
+        plan: How groups are made.
+        run_seed: The run's seed of everything drawn at random.
+        sandbox: For code: where programs run.
+
+    Raises:
+        UserError: Code, on a machine that cannot isolate programs.
+        SandboxDown: The sandbox failed: nothing is known of the seed, and the run must stop.
+    """
+    rejected: list[RejectedTrace] = []
     try:
-        reference = gold_reference(problem, seed.reasoning, seed.answer)
+        rng = random_for(run_seed, seed.seed_id)
+        ground = yield from ground_of(seed, plan, rng, sandbox)
+        result = yield from _group(seed, plan, run_seed, ground, rejected)
     except NoReference as none:
-        return reject(seed, none.reason, none.detail)
-    rng = random_for(run_seed, seed.seed_id)
-    twins = make_twins(reference, rng)
-    if len(twins) < MIN_TWINS:
+        result = reject(seed, none.reason, none.detail)
+    except Unavailable as error:
+        result = reject(seed, MODEL_UNAVAILABLE, str(error))
+    return Made(result, tuple(rejected))
+
+
+def _group(
+    seed: Seed, plan: Plan, run_seed: int, ground: Ground, rejected: list[RejectedTrace]
+) -> Asks[Group | Rejected]:
+    sound = [Sound(ground.reference, ground.author)]
+    flaws: list[Flawed] = []
+    if ground.rules is not None:
+        sound += [Sound(trace, BY_RULE) for trace in ground.rules.twins()]
+        if len(sound) > MIN_TWINS:
+            flaws += ground.rules.flaws([one.trace for one in sound])
+    if plan.engine != "rule":
+        draw = partial(_random, run_seed, seed.seed_id)
+        writer = Writer(ground.desk, plan, seed.seed_id, draw)
+        yield from _written(seed, plan, writer, sound, flaws)
+        rejected += writer.rejected
+    if len(sound) <= MIN_TWINS:
         return reject(seed, "no_twin", "no rewording of the reference was confirmed sound")
-    sound = [reference, *(twin.trace for twin in twins)]
-    flaws = make_flaws(sound, load_templates("math"), rng, MIN_FLAWED)
-    return _assembled(seed, sound, flaws)
-
-
-def _code_group(seed: Seed, run_seed: int, sandbox: Sandbox) -> Group | Rejected:
-    from tracelift_groups.perturb.code.engine import Engine
-    from tracelift_groups.reference.code import gold_reference
-
-    runs = sandbox_of(sandbox)
-    try:
-        reference = gold_reference(
-            seed.problem, seed.reasoning, seed.reference_solution, seed.tests, runs
-        )
-    except NoReference as none:
-        return reject(seed, none.reason, none.detail)
-    rng = random_for(run_seed, seed.seed_id)
-    engine = Engine(reference, load_templates("code"), seed.seed_id, rng, runs)
-    twins = engine.twins()
-    if len(twins) < MIN_TWINS:
-        return reject(seed, "no_twin", "no rewording of the reference was confirmed sound")
-    sound = [reference.trace, *twins]
-    flaws = engine.flaws(sound, MIN_FLAWED, MIN_KINDS_CODE)
-    kinds = {flaw.kind for flaw in flaws}
-    if len(flaws) >= MIN_FLAWED and len(kinds) < MIN_KINDS_CODE:
-        named = ", ".join(sorted(kinds))
-        return reject(
-            seed, "too_few_kinds", f"{len(kinds)} of at least {MIN_KINDS_CODE} kinds ({named})"
-        )
-    return _assembled(seed, sound, flaws)
-
-
-def _assembled(seed: Seed, sound: Sequence[Text], flaws: Sequence[Flawed]) -> Group | Rejected:
-    if len(flaws) < MIN_FLAWED:
-        kinds = ", ".join(flaw.kind for flaw in flaws) or "none"
-        return reject(
-            seed, "too_few_flaws", f"{len(flaws)} of at least {MIN_FLAWED} certified ({kinds})"
-        )
-    name = seed.seed_id
+    if objection := _too_few(seed, flaws):
+        return objection
+    flaws.sort(key=lambda flaw: flaw.kind)
+    traces = [
+        *_sound_traces(seed.seed_id, seed.domain, sound),
+        *_flawed_traces(seed.seed_id, seed.domain, flaws),
+    ]
+    if plan.rubric == "judge":
+        traces = yield from _judged(seed, plan, traces)
     return Group(
-        group_id=name,
+        group_id=seed.seed_id,
         source=seed.source,
         domain=seed.domain,
         problem=seed.problem,
         answer=seed.answer,
         tests=seed.tests,
-        reference_solution=seed.reference_solution,
-        traces=(
-            *_sound_traces(name, seed.domain, sound, seed.author),
-            *_flawed_traces(name, seed.domain, flaws),
-        ),
+        reference_solution=ground.program or seed.reference_solution,
+        traces=tuple(traces),
     )
+
+
+def _written(
+    seed: Seed, plan: Plan, writer: Writer, sound: list[Sound], flaws: list[Flawed]
+) -> Asks[None]:
+    """Add what a model writes: what the rules did not make, and twins in the model's own words."""
+    kinds = {flaw.kind for flaw in flaws}
+    missing = [one for one in load_templates(seed.domain) if one.id not in kinds]
+    if not missing:
+        return
+    # A model's flaws need a model's twins beside them, or the author would tell them apart.
+    count = WRITTEN_TWINS if len(sound) == 1 else 1
+    others = [one.trace for one in sound[1:]]
+    twins = yield from writer.twins(sound[0].trace, others, count)
+    sound += [Sound(trace, plan.author) for trace in twins]
+    texts, templates = [one.trace for one in sound], missing
+    for turn in range(WRITTEN_TURNS):
+        made = [flaw.trace for flaw in flaws]
+        flaws += yield from writer.flaws(texts, templates, made, turn)
+        kinds = {flaw.kind for flaw in flaws}
+        templates = [one for one in load_templates(seed.domain) if one.id in kinds]
+        if len(flaws) >= MIN_FLAWED or not templates:
+            return
+
+
+def _too_few(seed: Seed, flaws: Sequence[Flawed]) -> Rejected | None:
+    kinds = {flaw.kind for flaw in flaws}
+    if len(flaws) < MIN_FLAWED:
+        named = ", ".join(flaw.kind for flaw in flaws) or "none"
+        return reject(
+            seed, "too_few_flaws", f"{len(flaws)} of at least {MIN_FLAWED} certified ({named})"
+        )
+    if seed.domain == "code" and len(kinds) < MIN_KINDS_CODE:
+        named = ", ".join(sorted(kinds))
+        return reject(
+            seed, "too_few_kinds", f"{len(kinds)} of at least {MIN_KINDS_CODE} kinds ({named})"
+        )
+    return None
+
+
+def _judged(seed: Seed, plan: Plan, traces: list[Trace]) -> Asks[list[Trace]]:
+    """Put judges' labels in the place of the templates'."""
+    texts = [trace.text for trace in traces]
+    said = yield from judgements(seed.problem, texts, seed.domain, plan)
+    if missing := [trace.trace_id for trace, one in zip(traces, said, strict=True) if not one]:
+        raise NoReference("judge_failed", f"no judge gave scores for {', '.join(missing)}")
+    return [
+        trace.model_copy(update={"rubric": rubric_of(one), "judgements": one})
+        for trace, one in zip(traces, said, strict=True)
+    ]
 
 
 def reject(seed: Seed, reason: str, detail: str) -> Rejected:
@@ -169,19 +199,24 @@ def random_for(run_seed: int, name: str) -> Random:
     return Random(int.from_bytes(digest[:8], "big"))
 
 
-def _sound_traces(group_id: str, domain: Domain, sound: Sequence[Text], author: str) -> list[Trace]:
+def _random(run_seed: int, seed_id: str, name: str) -> Random:
+    """A generator for one trace of a group."""
+    return random_for(run_seed, f"{seed_id}/{name}")
+
+
+def _sound_traces(group_id: str, domain: Domain, sound: Sequence[Sound]) -> list[Trace]:
     rubric = sound_rubric(dimensions_of(domain))
     return [
         Trace(
             trace_id=_trace_id(group_id, index),
             role="twin" if index else "reference",
-            text=trace.text,
-            steps=trace.steps,
+            text=one.trace.text,
+            steps=one.trace.steps,
             rubric=rubric,
-            author="rule" if index else author,
+            author=one.author,
             parent_id=_trace_id(group_id, 0) if index else None,
         )
-        for index, trace in enumerate(sound)
+        for index, one in enumerate(sound)
     ]
 
 
@@ -206,7 +241,7 @@ def _flawed_traces(group_id: str, domain: Domain, flaws: Sequence[Flawed]) -> li
                 steps=steps,
                 rubric=flawed_rubric(template, flaw.certificate, len(steps)),
                 certificate=flaw.certificate,
-                author="rule",
+                author=flaw.author,
                 parent_id=_trace_id(group_id, flaw.parent),
             )
         )

@@ -18,6 +18,7 @@ Role = Literal["reference", "twin", "flawed"]
 Method = Literal["symbolic", "executed", "judged"]
 Severity = Literal["minor", "moderate", "severe"]
 Label = Annotated[int, Field(ge=0, le=4)]
+Points = Annotated[int, Field(ge=0, le=10)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -73,6 +74,15 @@ class Rubric(Record):
         return cls(labels=labels, total=round(sum(labels.values()) / (4 * len(labels)), 6))
 
 
+class Judgement(Record):
+    """What one judge said of a trace: points from 0 to 10 a dimension, each with a reason."""
+
+    judge: str
+    sample: int = Field(ge=0)
+    scores: dict[str, Points]
+    reasons: dict[str, str]
+
+
 class Certificate(Record):
     """Machine-checked evidence that a trace is flawed, and where.
 
@@ -112,6 +122,10 @@ class Certificate(Record):
     """Executed flaws: the input of the first test that the program fails, as the test has it."""
     got: str | None = None
     """Executed flaws: what the program gave, or the exception that ended it."""
+    judge: str | None = None
+    """The model that was shown the pair blindly, picked the flawed trace and named the place."""
+    quote: str | None = None
+    """The sentence that the judge named, in its words."""
 
     def differences(self, other: Certificate) -> list[str]:
         """Return the fields in which another certificate differs."""
@@ -142,6 +156,8 @@ class Trace(Record):
     certificate: Certificate | None = None
     author: str
     parent_id: str | None = None
+    judgements: tuple[Judgement, ...] | None = None
+    """Where judges gave the labels: what each of them said."""
 
     @property
     def sound(self) -> bool:
@@ -214,3 +230,15 @@ class Rejected(Record):
     reason: str
     detail: str
     problem: str | None = None
+
+
+class RejectedTrace(Record):
+    """A trace that a model wrote and that did not make it into its group, with the reason."""
+
+    seed_id: str
+    role: Role
+    kind: str | None = None
+    author: str
+    reason: str
+    detail: str
+    text: str | None = None

@@ -1,6 +1,7 @@
 """The run folder: a journal while it is built, Parquet and a manifest when it is done.
 
 ``journal.jsonl`` begins with the build's fingerprint and then holds one line per finished seed.
+A shard of a build keeps its journal, with ``shard.json`` in the place of the manifest.
 It is only ever appended to; a torn last line (a crash while writing) is cut off on resume. The
 manifest is written last and atomically: a folder with a manifest is complete.
 """
@@ -10,18 +11,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tracelift_groups.errors import UserError
-from tracelift_groups.records import Group, Rejected
+from tracelift_groups.records import Group, Rejected, RejectedTrace
 
 JOURNAL = "journal.jsonl"
 MANIFEST = "manifest.json"
 GROUPS = "groups"
 REJECTED = "rejected.jsonl"
+REJECTED_TRACES = "rejected_traces.jsonl"
 CARD = "README.md"
+SHARD = "shard.json"
+REQUESTS = "requests.sqlite"
+"""Answers of models. No build removes it: they are paid for."""
+BATCHES = "batches.json"
 
 
 class Journal:
@@ -100,6 +107,17 @@ class Journal:
         """Ids of the seeds that became groups, sorted."""
         return sorted(set(self.offsets) - self.rejected_ids)
 
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield all there is of every finished seed, by seed id."""
+        yield from self._lines(sorted(self.offsets))
+
+    def batches(self, size: int = 500) -> Iterator[list[str]]:
+        """Yield the lines as they stand, some at a time."""
+        with self.path.open(encoding="utf-8") as file:
+            next(file)
+            while batch := [line.rstrip("\n") for line in islice(file, size)]:
+                yield batch
+
     def _lines(self, ids: list[str]) -> Iterator[dict[str, Any]]:
         with self.path.open("rb") as file:
             for name in ids:
@@ -107,10 +125,27 @@ class Journal:
                 yield json.loads(file.readline())
 
 
-def journal_line(seed_id: str, result: Group | Rejected) -> str:
-    """Write one finished seed as a line of the journal."""
+def journal_line(
+    seed_id: str,
+    result: Group | Rejected,
+    rejected_traces: Iterable[RejectedTrace] = (),
+    spent: Mapping[str, Mapping[str, int]] | None = None,
+) -> str:
+    """Write one finished seed as a line of the journal.
+
+    Args:
+        seed_id: The seed.
+        result: What became of it.
+        rejected_traces: What a model wrote in vain.
+        spent: Calls and tokens, by model.
+    """
     kind = "group" if isinstance(result, Group) else "rejected"
-    return f'{{"id": {json.dumps(seed_id)}, "{kind}": {result.model_dump_json()}}}'
+    more = ""
+    if drafts := [trace.model_dump() for trace in rejected_traces]:
+        more += f', "rejected_traces": {json.dumps(drafts, ensure_ascii=False)}'
+    if spent:
+        more += f', "spent": {json.dumps(spent)}'
+    return f'{{"id": {json.dumps(seed_id)}, "{kind}": {result.model_dump_json()}{more}}}'
 
 
 def _line_head(line: bytes) -> tuple[str, str]:
@@ -127,11 +162,11 @@ def prepare(folder: Path, *, resume: bool) -> None:
     Raises:
         UserError: The folder holds something that no build wrote, or cannot be written.
     """
-    ours = {JOURNAL, MANIFEST, GROUPS, REJECTED, CARD}
+    ours = {JOURNAL, MANIFEST, GROUPS, REJECTED, REJECTED_TRACES, CARD, SHARD}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         there = {path.name for path in folder.iterdir()}
-        if there and not there & {JOURNAL, MANIFEST}:
+        if there and not there & {JOURNAL, MANIFEST, SHARD, REQUESTS}:
             raise UserError(
                 "the folder is not empty and holds no build",
                 where=str(folder),
@@ -147,13 +182,26 @@ def prepare(folder: Path, *, resume: bool) -> None:
         ) from error
 
 
+def other_build(folder: Path) -> UserError:
+    """What to say where a folder holds a finished build that is not the one asked for."""
+    return UserError(
+        "the folder holds a finished build with other inputs or options",
+        where=str(folder),
+        way_out="use another --out, or --resume never to start over",
+    )
+
+
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a complete run, or None."""
-    path = folder / MANIFEST
+    return read_json(folder / MANIFEST)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a file that was written whole, or None where there is no file."""
     if not path.is_file():
         return None
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -37,12 +37,22 @@ _CERTIFICATE = pa.struct(
         ("program", pa.string()),
         ("input", pa.string()),
         ("got", pa.string()),
+        ("judge", pa.string()),
+        ("quote", pa.string()),
     ]
 )
 
 
 def schema(dimensions: Sequence[str]) -> pa.Schema:
     """Return the schema of groups whose rubric has these dimensions."""
+    judgement = pa.struct(
+        [
+            ("judge", pa.string()),
+            ("sample", pa.int32()),
+            ("scores", pa.struct([(name, pa.int8()) for name in dimensions])),
+            ("reasons", pa.struct([(name, pa.string()) for name in dimensions])),
+        ]
+    )
     trace = pa.struct(
         [
             ("trace_id", pa.string()),
@@ -55,6 +65,7 @@ def schema(dimensions: Sequence[str]) -> pa.Schema:
             ("certificate", _CERTIFICATE),
             ("author", pa.string()),
             ("parent_id", pa.string()),
+            ("judgements", pa.list_(judgement)),
         ]
     )
     return pa.schema(

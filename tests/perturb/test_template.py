@@ -73,7 +73,14 @@ def test_a_shipped_template_names_what_the_engine_knows(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_shipped_template_renders_as_a_prompt(kind: str) -> None:
     one = template(kind)
-    prompt = render_prompt("perturb", template=one, problem=BAKERY, trace=BAKERY_TEXT)
+    prompt = render_prompt(
+        "perturb",
+        template=one,
+        problem=BAKERY,
+        trace=BAKERY_TEXT,
+        program=None,
+        wants_program=False,
+    )
     for part in (
         one.title,
         one.definition,

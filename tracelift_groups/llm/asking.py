@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -30,6 +30,27 @@ Asks = Generator[Sequence[Request], Sequence[Answer], T]
 """A stage that yields lists of requests, is sent as many answers, and returns a ``T``."""
 
 ATTEMPTS = 3
+
+
+class Unavailable(Exception):  # noqa: N818 - an outcome that is recorded, not a failure
+    """The endpoint did not give an answer, however often it was asked: nothing is known."""
+
+
+@dataclass
+class Tally:
+    """Calls of one model and their tokens; ``unmeasured`` calls had no count from the server."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    unmeasured: int = 0
+
+    def add(self, answer: Answer) -> None:
+        """Count one call."""
+        self.calls += 1
+        self.input_tokens += answer.usage.input_tokens or 0
+        self.output_tokens += answer.usage.output_tokens or 0
+        self.unmeasured += answer.usage.output_tokens is None
 
 
 def schema_of(shape: type[BaseModel]) -> Schema:
@@ -54,11 +75,13 @@ def ask(request: Request, shape: type[M], attempts: int = ATTEMPTS) -> Asks[M | 
     """Ask until a reply has the shape.
 
     A reply that is truncated, refused, empty or has another shape is asked for again as the next
-    sample of the same request; one that the endpoint could not give is not, since the client has
-    tried that long enough.
+    sample of the same request.
 
     Returns:
         The reply as a ``shape``, or the last failure.
+
+    Raises:
+        Unavailable: The endpoint gave no answer.
     """
     request = replace(request, schema=schema_of(shape))
     failed = Failed("empty", "nothing was asked")
@@ -68,7 +91,9 @@ def ask(request: Request, shape: type[M], attempts: int = ATTEMPTS) -> Asks[M | 
         if not isinstance(read, Failed):
             return read
         failed = read
-        if failed.reason in ("unavailable", "too_long", "bad_request"):
+        if failed.reason == "unavailable":
+            raise Unavailable(failed.detail)
+        if failed.reason in ("too_long", "bad_request"):
             break
     return failed
 
@@ -108,3 +133,27 @@ def together(stages: Sequence[Asks[T]]) -> Asks[list[T]]:
             advance(index, answers[position : position + len(requests)])
             position += len(requests)
     return [results[index] for index in range(len(stages))]
+
+
+def metered(stage: Asks[T]) -> Asks[tuple[T, dict[str, Tally]]]:
+    """Run a stage and count what it asks, by model; an answer from a cache counts like another."""
+    tallies: dict[str, Tally] = {}
+    answers: Sequence[Answer] | None = None
+    while True:
+        try:
+            requests = next(stage) if answers is None else stage.send(answers)
+        except StopIteration as stop:
+            return stop.value, tallies
+        answers = yield requests
+        for request, answer in zip(requests, answers, strict=True):
+            tallies.setdefault(request.model, Tally()).add(answer)
+
+
+def unasked(stage: Asks[T]) -> T:
+    """Run a stage that asks nothing."""
+    try:
+        next(stage)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise AssertionError("a stage asked a model in a build without one")

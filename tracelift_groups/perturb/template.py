@@ -64,6 +64,18 @@ class RubricRule(Record):
     moves: tuple[Move, ...] = ()
 
 
+class Limits(Record):
+    """How far a model's flaw may be from the trace that it was made from.
+
+    ``changed``: share of the words that may differ, numbers aside. ``shortest``, ``longest``:
+    words of the flawed trace relative to its parent's.
+    """
+
+    changed: float = Field(default=0.4, gt=0, le=1)
+    shortest: float = Field(default=0.6, ge=0, le=1)
+    longest: float = Field(default=1.4, ge=1)
+
+
 class Example(Record):
     """A worked example; a test runs the postconditions on it."""
 
@@ -87,6 +99,7 @@ class Template(Record):
     postconditions: tuple[str, ...] = Field(min_length=1)
     rubric: RubricRule
     instruction: str
+    limits: Limits = Limits()
     example: Example
 
     @model_validator(mode="after")

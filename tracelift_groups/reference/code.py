@@ -91,6 +91,23 @@ def _announces(trace: CodeTrace, sentence: Sentence) -> bool:
     )
 
 
+def usable_tests(problem: str, tests: str | None) -> CaseTests:
+    """Read a seed's tests.
+
+    Raises:
+        NoReference: ``no_tests``, ``many_answers`` or ``unusable_tests``.
+    """
+    if not (tests or "").strip():
+        raise NoReference("no_tests", "the seed has no tests, nor the statement examples")
+    assert tests is not None
+    if _ANY_ANSWER.search(problem):
+        raise NoReference("many_answers", "the problem takes any of several answers, the tests one")
+    try:
+        return read_tests(tests)
+    except UnusableTests as error:
+        raise NoReference("unusable_tests", str(error)) from error
+
+
 def gold_reference(
     problem: str, reasoning: str | None, solution: str | None, tests: str | None, runs: Runs
 ) -> CodeReference:
@@ -103,17 +120,10 @@ def gold_reference(
     """
     if not (solution or "").strip():
         raise NoReference("no_program", "the seed has no program")
-    if not (tests or "").strip():
-        raise NoReference("no_tests", "the seed has no tests, nor the statement examples")
+    cases = usable_tests(problem, tests)
     if not (reasoning or "").strip():
         raise NoReference("no_reasoning", "the seed has no reasoning")
-    assert reasoning is not None and solution is not None and tests is not None
-    if _ANY_ANSWER.search(problem):
-        raise NoReference("many_answers", "the problem takes any of several answers, the tests one")
-    try:
-        cases = read_tests(tests)
-    except UnusableTests as error:
-        raise NoReference("unusable_tests", str(error)) from error
+    assert reasoning is not None and solution is not None
     try:
         program = Program(solution)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

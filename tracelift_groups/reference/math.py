@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from tracelift_groups.perturb.math.equation import read_equations
 from tracelift_groups.perturb.math.numbers import plain, read_numbers
 from tracelift_groups.perturb.math.trace import MathTrace, Problem, parse_trace
 from tracelift_groups.reference import NoReference
+from tracelift_groups.verify.answers import stated_answers
+from tracelift_groups.verify.math import MathVerifier
+from tracelift_groups.verify.verdict import Verdict
 
 _ANNOTATION = re.compile(r"<<([^<>]*)>>")
 _ANSWER_LINE = re.compile(
@@ -99,15 +103,60 @@ def gold_reference(problem: Problem, reasoning: str, answer: str) -> MathTrace:
     trace = parse_trace(text, problem)
     if not trace.derivations:
         raise NoReference("no_equation", "no explicit arithmetic such as 'a * b = c' to build on")
+    _check_equations(trace)
+    if trace.answer != gold:
+        found = "no number" if trace.answer is None else plain(trace.answer)
+        raise NoReference("answer_mismatch", f"the reasoning ends on {found}, not {plain(gold)}")
+    return trace
+
+
+def free_reference(problem: Problem, reasoning: str, answer: str) -> MathTrace:
+    """Clean a reasoning that need not state its arithmetic in full, for a model to build on.
+
+    What can be read of it must hold: its equations, and the answer where it names one.
+
+    Raises:
+        NoReference: ``empty_reasoning``, ``false_equation`` or ``answer_mismatch``.
+    """
+    text = clean(reasoning)
+    if not text:
+        raise NoReference("empty_reasoning", "nothing is left once the answer line is removed")
+    trace = parse_trace(text, problem)
+    trace = parse_trace(trace.steps, problem, separator=trace.separator)
+    _check_equations(trace)
+    stated = stated_answers(reasoning)
+    if stated.way in ("boxed", "hashes", "sentence"):
+        result = _verifier().verify(answer, reasoning)
+        if result.valid and result.verdict is not Verdict.PASS:
+            raise NoReference("answer_mismatch", f"the reasoning's answer: {result.detail}")
+    return trace
+
+
+def confirm_answer(gold: str, answer: str) -> None:
+    """Compare the answer that a model gives with the gold one.
+
+    Raises:
+        NoReference: ``wrong_answer``, ``no_answer``, or ``verifier_failed``, which says nothing.
+    """
+    result = _verifier().verify(gold, answer)
+    if not result.valid:
+        raise NoReference("verifier_failed", result.detail)
+    if result.verdict is not Verdict.PASS:
+        raise NoReference(result.verdict.value, result.detail)
+
+
+@lru_cache(maxsize=1)
+def _verifier() -> MathVerifier:
+    """This process's verifier of answers."""
+    return MathVerifier()
+
+
+def _check_equations(trace: MathTrace) -> None:
     if trace.false_equations:
         node = trace.false_equations[0]
         step = trace.steps[node.step]
         stated = step[node.equation.start : node.equation.end]
         raise NoReference("false_equation", f"step {node.step}: '{stated}' does not hold")
-    if trace.answer != gold:
-        found = "no number" if trace.answer is None else plain(trace.answer)
-        raise NoReference("answer_mismatch", f"the reasoning ends on {found}, not {plain(gold)}")
-    return trace
 
 
 def read_answer(answer: str) -> Fraction:

@@ -44,6 +44,8 @@ class SeedSource:
     """For ``opencodereasoning``: statements to join, a file or folder."""
     responses: int = 1
     """For ``opencodereasoning``: seeds of one question."""
+    bare: bool = False
+    """For ``jsonl``: rows need no reasoning, nor a program, since a model writes them."""
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is read.
@@ -164,9 +166,9 @@ class SeedSource:
             elif self.name in ("gsm8k", "sample"):
                 yield gsm8k.seed(row, self.name)
             elif domain == "code":
-                yield jsonl.code_seed(row, self.fields, self.name)
+                yield jsonl.code_seed(row, self.fields, self.name, bare=self.bare)
             else:
-                yield jsonl.seed(row, self.fields)
+                yield jsonl.seed(row, self.fields, bare=self.bare)
 
     def _opencodereasoning(self) -> Iterator[Seed | Rejected]:
         """First the useless rows of the joined files, then the seeds, which ``limit`` is for."""

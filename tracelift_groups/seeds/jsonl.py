@@ -86,43 +86,42 @@ def domain_of(row: Row, fields: dict[str, str]) -> Literal["math", "code"] | Non
     return "code" if _filled(row, column(row, "solution", fields)) else None
 
 
-def seed(row: Row, fields: dict[str, str]) -> Seed | Rejected:
-    """Turn one math row into a seed."""
+def seed(row: Row, fields: dict[str, str], *, bare: bool = False) -> Seed | Rejected:
+    """Turn one math row into a seed; a ``bare`` one needs no reasoning."""
     columns = {name: column(row, name, fields) for name in ("problem", "answer", "reasoning")}
-    values = {name: row.text(columns[name]) for name in columns}
+    values = {name: row.text(columns[name]) or "" for name in columns}
     for name, value in values.items():
-        if not (value or "").strip():
+        if not value.strip() and not (bare and name == "reasoning"):
             return missing(row, columns[name])
-    problem = values["problem"]
-    assert problem is not None
     return Seed(
         source="jsonl",
         domain="math",
-        problem=problem.strip(),
+        problem=values["problem"].strip(),
         answer=values["answer"],
-        reasoning=values["reasoning"],
+        reasoning=values["reasoning"] or None,
         where=row.where,
     )
 
 
-def code_seed(row: Row, fields: dict[str, str], source: str = "jsonl") -> Seed | Rejected:
-    """Turn one code row into a seed.
+def code_seed(
+    row: Row, fields: dict[str, str], source: str = "jsonl", *, bare: bool = False
+) -> Seed | Rejected:
+    """Turn one code row into a seed; a ``bare`` one needs neither reasoning nor program.
 
     The reasoning is kept whole, but for the marks of a ``<think>`` part, which is taken alone. A
     program that has no column of its own is the last fenced one of the reasoning column.
     """
     columns = {name: column(row, name, fields) for name in FIELDS}
-    for name in ("problem", "reasoning"):
-        if not (row.text(columns[name]) or "").strip():
+    problem, response = (row.text(columns[name]) or "" for name in ("problem", "reasoning"))
+    for name, value in (("problem", problem), ("reasoning", response)):
+        if not value.strip() and not (bare and name == "reasoning"):
             return missing(row, columns[name])
-    problem, response = row.text(columns["problem"]), row.text(columns["reasoning"])
-    assert problem is not None and response is not None
     parts = take_apart(response)
     program = row.text(columns["solution"]) or ""
     program = fenced_program(program) or program
     if not program.strip():
         program = fenced_program(parts.reply if parts else response) or ""
-    if not program.strip():
+    if not program.strip() and not bare:
         detail = f"no program in '{columns['solution']}', none fenced in '{columns['reasoning']}'"
         return Rejected(
             seed_id=None, where=row.where, reason="no_code", detail=detail, problem=problem.strip()
@@ -139,8 +138,8 @@ def code_seed(row: Row, fields: dict[str, str], source: str = "jsonl") -> Seed |
         source=source,
         domain="code",
         problem=problem.strip(),
-        reasoning=unwrapped(response),
-        reference_solution=program,
+        reasoning=unwrapped(response) or None,
+        reference_solution=program or None,
         tests=bind(tests, program),
         author="human" if source == "sample-code" else "source",
         where=row.where,

@@ -23,7 +23,7 @@ from tracelift_groups.records import Certificate, Group, Trace
 from tracelift_groups.reference import NoReference
 from tracelift_groups.reference.code import CodeReference, gold_reference
 
-_FENCE = re.compile(r"^\s*(?:```|~~~)", re.M)
+FENCE = re.compile(r"^\s*(?:```|~~~)", re.M)
 _PIECE = re.compile(r"\s+|`[^`]*`|[\w]+|[^\w\s]")
 
 
@@ -54,7 +54,7 @@ def certify(
     """
     if word := giveaway(parent.text, flawed.text):
         raise Unconfirmed(f"the wording gives the flaw away: '{word}'")
-    if _FENCE.search(flawed.text):
+    if FENCE.search(flawed.text):
         raise Unconfirmed("there is a program in the text")
     try:
         made = parsed(program) if program is not None else None
@@ -182,7 +182,7 @@ def check_sound(reference: CodeReference, twin: CodeTrace) -> None:
     Raises:
         Unconfirmed: With the sentence that is amiss.
     """
-    if _FENCE.search(twin.text):
+    if FENCE.search(twin.text):
         raise Unconfirmed("there is a program in the text")
     facts = {normal(sentence) for sentence in said_by(reference.program)}
     known = {normal(sentence.text) for sentence in reference.trace.sentences}

@@ -20,6 +20,7 @@ from tracelift_groups.perturb.code.facts import Fact, facts_of, said_by
 from tracelift_groups.perturb.code.operators.vague import without_specifics
 from tracelift_groups.perturb.code.runs import Runs
 from tracelift_groups.perturb.code.text import CodeTrace
+from tracelift_groups.perturb.made import BY_RULE
 from tracelift_groups.perturb.template import Template
 from tracelift_groups.records import Certificate
 from tracelift_groups.reference.code import CodeReference
@@ -45,6 +46,7 @@ class Flaw(NamedTuple):
     trace: CodeTrace
     parent: int
     certificate: Certificate
+    author: str = BY_RULE
 
 
 class Engine:

@@ -131,11 +131,11 @@ def _check_local(pair: Pair) -> None:
         raise Unconfirmed("more than one step was reworded")
     if (stray := pair.stray_number()) is not None:
         raise Unconfirmed(f"the prose has {stray} where the parent has another number")
-    if _unread(pair.flawed) > _unread(pair.parent):
+    if unread(pair.flawed) > unread(pair.parent):
         raise Unconfirmed("an equation cannot be read, so it cannot be checked")
 
 
-def _unread(trace: MathTrace) -> int:
+def unread(trace: MathTrace) -> int:
     """Equals signs that belong to no equation that was read."""
     return sum(_unread_in(step) for step in trace.steps)
 
@@ -194,7 +194,7 @@ def check_sound(reference: MathTrace, twin: MathTrace) -> None:
         raise Unconfirmed("the twin ends on another value")
     if extra := set(unsupported(twin)) - set(unsupported(reference)):
         raise Unconfirmed(f"{plain(min(extra))} is used but neither given nor derived")
-    if _unread(twin) > _unread(reference):
+    if unread(twin) > unread(reference):
         raise Unconfirmed("an equation cannot be read, so it cannot be checked")
     known = {m.number.value for m in reference.mentions} | reference.problem.values
     known |= {node.value for node in twin.nodes}

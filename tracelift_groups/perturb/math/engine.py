@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
+from tracelift_groups.perturb.made import BY_RULE
 from tracelift_groups.perturb.math import twins
 from tracelift_groups.perturb.math.checks import certify, check_sound
 from tracelift_groups.perturb.math.evidence import Unconfirmed
@@ -46,6 +47,7 @@ class Flaw(NamedTuple):
     trace: MathTrace
     parent: int
     certificate: Certificate
+    author: str = BY_RULE
 
 
 def make_twins(reference: MathTrace, rng: Random, count: int = TWINS) -> list[Twin]:

@@ -1,0 +1,115 @@
+"""Where a text that a model rewrote differs from its original, and whether it looks like it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_NUMBER = re.compile(r"[\d][\d_]*")
+# So many equal words in a row are what was left alone, not a coincidence within one edit.
+_APART = 4
+_STYLES = {
+    "bold": re.compile(r"\*\*\S"),
+    "heading": re.compile(r"^\s*#{1,6}\s", re.M),
+    "bullets": re.compile(r"^\s*[-*•]\s", re.M),
+    "numbered": re.compile(r"^\s*\d+[.)]\s", re.M),
+    "latex": re.compile(r"\\[(\[a-zA-Z]|\$\$"),
+    "backticks": re.compile(r"`"),
+}
+
+
+class Difference(NamedTuple):
+    """The first place where two texts differ, and how much they do in all.
+
+    Attributes:
+        start, end: Characters of the changed text.
+        before: What the original has there.
+        changed: Share of words that differ, numbers aside, 0 to 1: a value that is carried
+            through a text changes its numbers and nothing else.
+    """
+
+    start: int
+    end: int
+    before: str
+    changed: float
+
+
+def difference(original: str, changed: str) -> Difference | None:
+    """Compare two texts word by word; None where they have the same words and signs."""
+    old, new = list(_TOKEN.finditer(original)), list(_TOKEN.finditer(changed))
+    old_words, new_words = [m[0] for m in old], [m[0] for m in new]
+    if old_words == new_words:
+        return None
+    head = _common(old_words, new_words)
+    tail = _common(old_words[head:][::-1], new_words[head:][::-1])
+    old_end, new_end = len(old) - tail, len(new) - tail
+    matcher = SequenceMatcher(
+        None, old_words[head:old_end], new_words[head:new_end], autojunk=False
+    )
+    first = next(
+        block for block in matcher.get_matching_blocks() if block.size >= _APART or not block.size
+    )
+    return Difference(
+        *_span(new, head, head + first.b, len(changed)),
+        before=original[slice(*_span(old, head, head + first.a, len(original)))],
+        changed=_share(old_words, new_words),
+    )
+
+
+def _common(one: Sequence[str], two: Sequence[str]) -> int:
+    count = 0
+    for first, second in zip(one, two, strict=False):
+        if first != second:
+            break
+        count += 1
+    return count
+
+
+def _span(tokens: list[re.Match[str]], start: int, end: int, length: int) -> tuple[int, int]:
+    """Characters of a run of tokens; of an empty run, the place where it would stand."""
+    if start < end:
+        return tokens[start].start(), tokens[end - 1].end()
+    at = tokens[start - 1].end() if start else 0
+    return min(at, length), min(at, length)
+
+
+def _share(old: list[str], new: list[str]) -> float:
+    masked_old = [_NUMBER.sub("0", word) for word in old]
+    masked_new = [_NUMBER.sub("0", word) for word in new]
+    head = _common(masked_old, masked_new)
+    tail = _common(masked_old[head:][::-1], masked_new[head:][::-1])
+    middle_old = masked_old[head : len(old) - tail]
+    middle_new = masked_new[head : len(new) - tail]
+    matcher = SequenceMatcher(None, middle_old, middle_new, autojunk=False)
+    changed = sum(
+        max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal"
+    )
+    return changed / max(len(old), len(new))
+
+
+def styles(text: str) -> frozenset[str]:
+    """The marks that a text uses: lists, headings, LaTeX and the like."""
+    return frozenset(name for name, pattern in _STYLES.items() if pattern.search(text))
+
+
+def step_at(text: str, steps: Sequence[str], offset: int) -> int:
+    """The step that a character of the text belongs to."""
+    position = 0
+    for number, step in enumerate(steps):
+        position = text.index(step, position) + len(step)
+        if offset <= position:
+            return number
+    return len(steps) - 1
+
+
+def quoted_step(steps: Sequence[str], quote: str) -> int | None:
+    """The step that a judge quotes; None where less than half of its words are in any step."""
+    words = set(_TOKEN.findall(quote.lower()))
+    if not words:
+        return None
+    shares = [len(words & set(_TOKEN.findall(step.lower()))) / len(words) for step in steps]
+    best = max(range(len(steps)), key=lambda index: shares[index])
+    return best if shares[best] >= 0.5 else None

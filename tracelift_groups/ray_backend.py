@@ -1,0 +1,96 @@
+"""Works on seeds with Ray Data: the same function as at home, on the processors of a cluster.
+
+Journal, splits and files stay with the process that was started, so the result is the same bytes,
+and a build that was stopped goes on. Keys are not sent: a worker reads them from its own machine's
+environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tracelift_groups.errors import UserError
+from tracelift_groups.llm.opening import Script
+from tracelift_groups.llm.settings import ModelSettings
+from tracelift_groups.perturb.code.runs import SandboxDown
+from tracelift_groups.records import Seed
+from tracelift_groups.work import Job, ask_now
+
+# Seeds that a worker takes at a time: by rule a second or so; with a model enough to keep its
+# calls under way for several rounds.
+_BY_RULE = 16
+_WITH_MODEL = 256
+
+
+class _Worker:
+    """What Ray sends to its workers: a job, and where its models are asked."""
+
+    def __init__(self, job: Job, model: ModelSettings | Script | None) -> None:
+        self.job, self.model = job, model
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        seeds = [Seed.model_validate_json(str(text)) for text in batch["seed"]]
+        if self.model is None:
+            return {"line": self.job.lines(seeds)}
+        lines: list[str] = []
+        threads = 1 if any(seed.domain == "code" for seed in seeds) else 0
+        ask_now(
+            seeds,
+            self.job,
+            self.model,
+            threads=threads,
+            on_line=lambda line, _: lines.append(line),
+        )
+        return {"line": lines}
+
+
+def map_with_ray(
+    seeds: Sequence[Seed], job: Job, model: ModelSettings | Script | None, workers: int
+) -> Iterator[list[str]]:
+    """Yield the journal lines of seeds as they are finished, in any order.
+
+    A Ray that runs already (``RAY_ADDRESS``) is used; else one is started here with ``workers``
+    processors. Each worker keeps its own calls under way.
+
+    Raises:
+        UserError: Ray is not installed, or whatever a worker raised.
+    """
+    if not seeds:
+        return
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError(
+            "--backend ray needs Ray", way_out='pip install "tracelift-groups[ray]"'
+        ) from error
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    started = not ray.is_initialized()
+    if started:
+        here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="error", **here)
+    try:
+        yield from _mapped(seeds, job, model)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, (UserError, SandboxDown)):
+            raise error.cause from None
+        raise
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _mapped(
+    seeds: Sequence[Seed], job: Job, model: ModelSettings | Script | None
+) -> Iterator[list[str]]:
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    size = _BY_RULE if model is None else _WITH_MODEL
+    rows = [{"seed": seed.model_dump_json()} for seed in seeds]
+    blocks = -(-len(rows) // size)
+    dataset = ray.data.from_items(rows, override_num_blocks=blocks)
+    made = dataset.map_batches(_Worker(job, model).__call__, batch_size=size)
+    for batch in made.iter_batches(batch_size=None):
+        yield [str(line) for line in batch["line"]]

@@ -1,0 +1,120 @@
+"""Turns seeds into journal lines: by rule in some processes, or with a model, many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+
+from tracelift_groups import store
+from tracelift_groups.groups import MODEL_UNAVAILABLE, Made, group_stage
+from tracelift_groups.llm.account import Account
+from tracelift_groups.llm.asking import Asks, Tally, metered, unasked
+from tracelift_groups.llm.driver import AsksAll, run
+from tracelift_groups.llm.opening import Script, open_model
+from tracelift_groups.llm.settings import ModelSettings
+from tracelift_groups.perturb.code.runs import Sandbox
+from tracelift_groups.plan import Plan
+from tracelift_groups.records import Rejected, Seed
+
+_SCRIPTED_WIDTH = 8  # seeds under way with a model that answers within the step
+Outcome = tuple[Made, dict[str, Tally]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a seed's group depends on, besides the seed; plain data, sent to other processes."""
+
+    plan: Plan = field(default_factory=Plan)
+    run_seed: int = 0
+    sandbox: Sandbox = field(default_factory=Sandbox)
+
+    def stage(self, seed: Seed) -> Asks[Outcome]:
+        """The stage of one seed, with an account of what it asks."""
+        return metered(group_stage(seed, self.plan, self.run_seed, self.sandbox))
+
+    def lines(self, seeds: list[Seed]) -> list[str]:
+        """The journal lines of seeds, made by rule."""
+        return [journal_line(seed, unasked(self.stage(seed))) for seed in seeds]
+
+
+def journal_line(seed: Seed, outcome: Outcome) -> str:
+    """Write what became of a seed."""
+    made, tallies = outcome
+    spent = {model: asdict(tally) for model, tally in tallies.items()}
+    return store.journal_line(seed.seed_id, made.result, made.rejected, spent)
+
+
+async def ask_for_groups(
+    seeds: Iterable[Seed],
+    job: Job,
+    session: AsksAll,
+    *,
+    width: int,
+    threads: int,
+    on_line: Callable[[str], None],
+) -> int:
+    """Make groups with a model, up to ``width`` of them at a time.
+
+    Seeds for which the endpoint gave no answer are tried once more in the end.
+
+    Args:
+        seeds: What to work on.
+        job: How.
+        session: Where answers come from.
+        width: Seeds under way.
+        threads: Threads for the steps between the calls; 0 where these are short.
+        on_line: Told the journal line of each finished seed.
+
+    Returns:
+        How many seeds wait for answers that come another time.
+    """
+    again: list[Seed] = []
+
+    def told(seed: Seed, outcome: Outcome) -> None:
+        result = outcome[0].result
+        if isinstance(result, Rejected) and result.reason == MODEL_UNAVAILABLE:
+            again.append(seed)
+        else:
+            on_line(journal_line(seed, outcome))
+
+    waiting = await run(seeds, job.stage, session, width=width, on_result=told, threads=threads)
+    second = list(again)
+    return waiting + await run(
+        second,
+        job.stage,
+        session,
+        width=width,
+        on_result=lambda seed, outcome: on_line(journal_line(seed, outcome)),
+        threads=threads,
+    )
+
+
+def ask_now(
+    seeds: Iterable[Seed],
+    job: Job,
+    model: ModelSettings | Script,
+    *,
+    threads: int,
+    on_line: Callable[[str, Account], None],
+) -> None:
+    """Make groups with a model that answers at once, and keep as many calls under way as it takes.
+
+    Raises:
+        BudgetSpent: A limit is reached; what was answered is stored.
+        UserError: Something is to be mended, or the endpoint is down.
+    """
+    width = model.concurrency if isinstance(model, ModelSettings) else _SCRIPTED_WIDTH
+
+    async def ask() -> None:
+        async with open_model(model, job.plan.models) as session:
+            await ask_for_groups(
+                seeds,
+                job,
+                session,
+                width=width,
+                threads=threads,
+                on_line=lambda line: on_line(line, session.account),
+            )
+
+    asyncio.run(ask())
