@@ -14,7 +14,7 @@ from tracelift_groups.errors import UserError
 from tracelift_groups.rm import attention
 from tracelift_groups.rm.assemble import checkpoint_activations
 from tracelift_groups.rm.attention import refuse_unless_trie_safe
-from tracelift_groups.rm.batch import collate, targets
+from tracelift_groups.rm.batch import collate, targets, to_device
 from tracelift_groups.rm.loss import loss_counts, loss_sums, weighted
 from tracelift_groups.rm.model import Output, RewardModel
 from tracelift_groups.rm.recipe import Loss
@@ -68,6 +68,62 @@ def test_a_dense_mask_gives_the_same(name: str) -> None:
         ).last_hidden_state[0]
         dense = plain._heads(states[torch.from_numpy(trie.last_S)])
         assert close(packed(**collate(groups, "trie", pad_id=0)), dense)
+
+
+@pytest.mark.parametrize("name", sorted(DECODERS))
+def test_the_kernel_is_asked_for_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CUDA branch with a stand-in that does what the kernel's documentation says."""
+
+    def kernel(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        query_ends: Tensor,
+        key_ends: Tensor,
+        most_queries: int,
+        most_keys: int,
+        *,
+        scale: float | None = None,
+        window_size: tuple[int, int] = (-1, -1),
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        assert query_ends.dtype == key_ends.dtype == torch.int32
+        assert window_size[1] == 0
+        outputs = []
+        for start, stop, first, last in zip(
+            query_ends, query_ends[1:], key_ends, key_ends[1:], strict=False
+        ):
+            queries, keys = query[start:stop], key[first:last]
+            assert len(queries) <= most_queries
+            assert len(keys) <= most_keys
+            at = torch.arange(len(keys) - len(queries), len(keys))[:, None]
+            back = at - torch.arange(len(keys))
+            mask = (back >= 0) & ((back <= window_size[0]) | (window_size[0] < 0))
+            states = (x.transpose(0, 1)[None] for x in (queries, keys, value[first:last]))
+            attended = torch.nn.functional.scaled_dot_product_attention(
+                *states, attn_mask=mask, scale=scale, enable_gqa=enable_gqa
+            )
+            outputs.append(attended[0].transpose(0, 1))
+        return torch.cat(outputs)
+
+    model, groups = reward_model(name), all_ids(token_groups())
+    with torch.no_grad():
+        expected = separate(model, groups)
+        monkeypatch.setattr(attention, "_kernel_takes", lambda query: True)
+        monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
+        assert close(model(**collate(groups, "trie", pad_id=0)), expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_real_kernel_is_as_near_as_half_precision_allows() -> None:
+    device, groups = torch.device("cuda"), all_ids(token_groups())
+    exact = separate(reward_model("qwen2"), groups).logit_S
+    model = reward_model("qwen2").to(device)
+    with torch.no_grad(), torch.autocast("cuda", torch.bfloat16):
+        packed = model(**to_device(collate(groups, "trie", pad_id=0), device)).logit_S.cpu()
+        padded = model(**to_device(collate(groups, "padded", pad_id=0), device)).logit_S.cpu()
+    assert torch.dist(packed, exact) < 2 * torch.dist(padded, exact)
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])

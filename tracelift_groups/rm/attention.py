@@ -14,6 +14,7 @@ of measured architectures and, in :mod:`tracelift_groups.rm.selfcheck`, a check 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,9 +121,14 @@ def trie_attention(
     query_NHd, key_NHd, value_NHd = (states[0].transpose(0, 1) for states in (query, key, value))
     gather: Any = _Gather.apply
     keys, values = gather(key_NHd, tails.key_rows), gather(value_NHd, tails.key_rows)
-    if query.is_cuda and query.dtype in (torch.float16, torch.bfloat16):
+    if _kernel_takes(query):
         from torch.nn.attention.varlen import varlen_attn
 
+        # torch 2.11 takes fewer key heads as they come; from 2.12 on it asks to be told.
+        told = "enable_gqa" in inspect.signature(varlen_attn).parameters
+        grouped: dict[str, Any] = {}
+        if told and query.shape[1] != key.shape[1]:
+            grouped["enable_gqa"] = True
         attended = varlen_attn(
             query_NHd.contiguous(),
             keys,
@@ -133,11 +139,15 @@ def trie_attention(
             max(tails.key_lengths),
             scale=scaling,
             window_size=(-1 if sliding_window is None else sliding_window - 1, 0),
-            enable_gqa=query.shape[1] != key.shape[1],
+            **grouped,
         )
         assert isinstance(attended, Tensor)
         return attended.unsqueeze(0), None
     return _attend_in_a_loop(query_NHd, keys, values, tails, scaling, sliding_window), None
+
+
+def _kernel_takes(query: Tensor) -> bool:
+    return query.is_cuda and query.dtype in (torch.float16, torch.bfloat16)
 
 
 def _attend_in_a_loop(
