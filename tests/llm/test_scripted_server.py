@@ -238,6 +238,8 @@ def test_faults_of_transport_go_away_and_those_of_content_stay():
     faults = Faults(share=0.8)
     for key in map(str, range(50)):
         assert any(faults.in_transport(key, seen) is None for seen in range(30))
+    first, second = (Faults(0.5, (), ("empty",), seed) for seed in (1, 2))
+    assert any(first.in_content(key) != second.in_content(key) for key in map(str, range(50)))
     only = Faults(share=1.0, transport=(), content=("empty",))
     assert only.in_content("key") == "empty"
     assert only.in_transport("key", 0) is None
@@ -355,6 +357,19 @@ def test_a_port_that_is_taken(scripted_server):
 
     with pytest.raises(UserError, match="--port 0"):
         asyncio.run(again())
+
+
+def test_open_connections_are_closed_at_the_end():
+    async def left() -> bytes:
+        async with serve(scripted(), Behaviour()) as served:
+            port = int(served.base_url.split(":")[2].split("/")[0])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+        return await asyncio.wait_for(reader.read(), 5)
+
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(left())
 
 
 def test_a_schema_that_breaks_the_model_does_not_hang_the_caller(scripted_server):
