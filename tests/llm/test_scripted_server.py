@@ -366,10 +366,9 @@ def test_open_connections_are_closed_at_the_end():
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.readuntil(b"\r\n\r\n")
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 2)
 
-    with pytest.raises(ConnectionResetError):
-        asyncio.run(left())
+    assert asyncio.run(left()).endswith(b"}")
 
 
 def test_a_schema_that_breaks_the_model_does_not_hang_the_caller(scripted_server):
