@@ -50,7 +50,14 @@ def test_the_wheel_carries_every_tracked_asset_and_nothing_else_at_top_level(
 
 @pytest.mark.parametrize("template", load_templates("math"), ids=lambda template: template.id)
 def test_every_template_renders_as_a_prompt(template: object) -> None:
-    text = render_prompt("perturb", template=template, problem="How many?", trace="1 + 1 = 2")
+    text = render_prompt(
+        "perturb",
+        template=template,
+        problem="How many?",
+        trace="1 + 1 = 2",
+        program=None,
+        wants_program=False,
+    )
     assert template.title in text  # type: ignore[attr-defined]
     assert "How many?" in text
 

@@ -22,7 +22,7 @@ from tracelift_groups.records import SCHEMA_VERSION, Seed
 from tracelift_groups.screen import screen
 from tracelift_groups.seeds import SeedSource
 from tracelift_groups.shards import Shard, write_shard
-from tracelift_groups.work import Job, ask_now
+from tracelift_groups.work import Job, ask_in_batches, ask_now
 from tracelift_groups.workers import map_in_order
 
 
@@ -44,6 +44,30 @@ class BuildOptions:
     backend: Literal["local", "ray"] = "local"
     shard: Shard | None = None
     """Only one part of the seeds, into a folder that is merged with the others'."""
+
+    def __post_init__(self) -> None:
+        """Check that the options go together.
+
+        Raises:
+            UserError: They do not.
+        """
+        if self.plan.asks and self.model is None:
+            raise UserError("this build asks a model", way_out="say where with --model")
+        if self.batch and not isinstance(self.model, ModelSettings):
+            raise UserError("--batch needs an endpoint", way_out="give --model and --base-url")
+        if self.backend == "ray":
+            if self.batch:
+                raise UserError("--batch does not go with --backend ray", way_out="drop one")
+            if self.model is not None and (self.model.max_calls or _max_cost(self.model)):
+                raise UserError(
+                    "with --backend ray nobody counts all calls",
+                    where="--max-cost, --max-calls",
+                    way_out="drop the limit, or use --shard",
+                )
+
+
+def _max_cost(model: ModelSettings | Script) -> float | None:
+    return model.max_cost if isinstance(model, ModelSettings) else None
 
 
 class Progress(NamedTuple):
@@ -133,7 +157,9 @@ def build(
         isolation = sandbox_of(options.sandbox).isolation if mark["domain"] == "code" else None
         prices = _prices(options)
         if options.shard is not None:
-            return write_shard(out, options.shard, mark, screened, isolation, prices)
+            return write_shard(
+                out, options.shard, mark, screened, isolation, prices, batch=options.batch
+            )
         manifest = finish(out, journal, screened, mark, isolation=isolation, prices=prices)
     finally:
         journal.close()
@@ -185,15 +211,17 @@ def _work(
 
             for lines in map_with_ray(todo, job, model, options.workers):
                 finished(lines)
-        elif options.plan.asks:
-            assert model is not None
-            ask_now(
-                todo,
-                job,
-                model,
-                threads=options.workers if options.source.domain == "code" else 0,
-                on_line=lambda line, account: finished([line], account),
-            )
+        elif model is not None:
+            threads = options.workers if options.source.domain == "code" else 0
+
+            def told(line: str, account: Account) -> None:
+                finished([line], account)
+
+            if options.batch:
+                assert isinstance(model, ModelSettings)
+                ask_in_batches(todo, job, model, out, threads=threads, on_line=told)
+            else:
+                ask_now(todo, job, model, threads=threads, on_line=told)
         else:
             for lines in _by_rule(todo, job, options):
                 finished(lines)

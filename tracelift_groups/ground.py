@@ -106,7 +106,7 @@ def _code(seed: Seed, plan: Plan, rng: Random, sandbox: Sandbox) -> Asks[Ground]
     from tracelift_groups.perturb.llm.code import CodeDesk
     from tracelift_groups.reference.code import CodeReference, gold_reference, usable_tests
     from tracelift_groups.reference.generate import Planned, generated
-    from tracelift_groups.seeds.responses import fenced_program
+    from tracelift_groups.verify.extract import extract_program
 
     def read(reasoning: str | None, program: str | None) -> CodeReference:
         return gold_reference(seed.problem, reasoning, program, seed.tests, sandbox_of(sandbox))
@@ -115,7 +115,7 @@ def _code(seed: Seed, plan: Plan, rng: Random, sandbox: Sandbox) -> Asks[Ground]
         reference = yield from generated(
             plan,
             Planned,
-            lambda plan: read(plan.reasoning, fenced_program(plan.program) or plan.program),
+            lambda made: read(made.reasoning, extract_program(made.program) or made.program),
             problem=seed.problem,
             domain="code",
             entry_point=usable_tests(seed.problem, seed.tests).entry_point,

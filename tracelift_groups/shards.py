@@ -54,6 +54,8 @@ def write_shard(
     screened: Sequence[Rejected],
     isolation: str | None,
     prices: Mapping[str, Price],
+    *,
+    batch: bool,
 ) -> dict[str, Any]:
     """Mark a part as finished; what it made stays in its journal."""
     held = {
@@ -61,6 +63,7 @@ def write_shard(
         "shard": shard.named,
         "sandbox": isolation,
         "prices": {model: price.model_dump(mode="json") for model, price in prices.items()},
+        "batch": batch,
         "screened": [one.model_dump() for one in screened],
     }
     store.write_atomically(out / store.SHARD, json.dumps(held) + "\n")
@@ -124,6 +127,7 @@ def _merged(
             mark,
             isolation="; ".join(isolations) or None,
             prices={name: Price.model_validate(one) for name, one in first["prices"].items()},
+            batch=first["batch"],
         )
     finally:
         journal.close()

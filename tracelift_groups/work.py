@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tracelift_groups import store
+from tracelift_groups.errors import GateError
 from tracelift_groups.groups import MODEL_UNAVAILABLE, Made, group_stage
 from tracelift_groups.llm.account import Account
 from tracelift_groups.llm.asking import Asks, Tally, metered, unasked
+from tracelift_groups.llm.cache import Cache
 from tracelift_groups.llm.driver import AsksAll, run
 from tracelift_groups.llm.opening import Script, open_model
+from tracelift_groups.llm.session import Session
 from tracelift_groups.llm.settings import ModelSettings
 from tracelift_groups.perturb.code.runs import Sandbox
 from tracelift_groups.plan import Plan
-from tracelift_groups.records import Rejected, Seed
+from tracelift_groups.records import Group, Rejected, Seed
 
+if TYPE_CHECKING:
+    from tracelift_groups.llm.batch import BatchReport
+
+_BATCH_WIDTH = 8  # seeds under way where every answer is there, or is not
 _SCRIPTED_WIDTH = 8  # seeds under way with a model that answers within the step
 Outcome = tuple[Made, dict[str, Tally]]
+
+
+class BatchPending(GateError):  # noqa: N818 - it is pending
+    """A batch is not done yet: the same command, given later, collects it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,39 @@ def journal_line(seed: Seed, outcome: Outcome) -> str:
     made, tallies = outcome
     spent = {model: asdict(tally) for model, tally in tallies.items()}
     return store.journal_line(seed.seed_id, made.result, made.rejected, spent)
+
+
+def one_by_one(
+    items: Iterable[Seed | Rejected], job: Job, model: ModelSettings | Script | None
+) -> Iterator[Group | Rejected]:
+    """Make one group after the other, for somebody who looks at each."""
+    if model is None:
+        for item in items:
+            yield item if isinstance(item, Rejected) else unasked(job.stage(item))[0].result
+        return
+    with asyncio.Runner() as runner:
+        session = runner.run(_opened(model, job.plan.models))
+        try:
+            for item in items:
+                yield item if isinstance(item, Rejected) else runner.run(_one(item, job, session))
+        finally:
+            runner.run(session.__aexit__(None, None, None))
+
+
+async def _opened(model: ModelSettings | Script, names: tuple[str, ...]) -> Session:
+    return open_model(model, names)
+
+
+async def _one(seed: Seed, job: Job, session: Session) -> Group | Rejected:
+    made: list[Group | Rejected] = []
+    await run(
+        [seed],
+        job.stage,
+        session,
+        width=1,
+        on_result=lambda _, outcome: made.append(outcome[0].result),
+    )
+    return made[0]
 
 
 async def ask_for_groups(
@@ -118,3 +164,59 @@ def ask_now(
             )
 
     asyncio.run(ask())
+
+
+def ask_in_batches(
+    seeds: Iterable[Seed],
+    job: Job,
+    model: ModelSettings,
+    folder: Path,
+    *,
+    threads: int,
+    on_line: Callable[[str, Account], None],
+) -> None:
+    """Make the groups whose answers have come, and submit what the others ask.
+
+    Args:
+        seeds: What to work on.
+        job: How.
+        model: Where it is asked; with a cache.
+        folder: The run folder, which keeps the record of the batches.
+        threads: As for :func:`ask_now`.
+        on_line: As there.
+
+    Raises:
+        BatchPending: Some seeds wait for answers.
+        BudgetSpent: A limit is reached before the next batch.
+    """
+    from tracelift_groups.llm.batch import BatchSession
+
+    assert model.cache is not None
+    with BatchSession(
+        model, folder, cache=Cache(model.cache), structured=model.is_openai
+    ) as session:
+        for name in job.plan.models:
+            session.account.check_price(name)
+        reports = session.collect()
+        waiting = asyncio.run(
+            ask_for_groups(
+                seeds,
+                job,
+                session,
+                width=_BATCH_WIDTH,
+                threads=threads,
+                on_line=lambda line: on_line(line, session.account),
+            )
+        )
+        if waiting:
+            sent = session.submit()
+            raise BatchPending(_pending(waiting, sent, reports))
+
+
+def _pending(waiting: int, sent: int, reports: Sequence[BatchReport]) -> str:
+    open_ones = [one for one in reports if one.status not in ("completed", "failed")]
+    states = ", ".join(f"{one.name} {one.status} ({one.requests} requests)" for one in open_ones)
+    parts = [f"{waiting} seeds wait for answers"]
+    parts += [f"{sent} requests are submitted"] if sent else []
+    parts += [states] if states else []
+    return f"{'; '.join(parts)} - give the same command again to collect them"

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
+from tracelift_groups.commands.model_options import model_options
 from tracelift_groups.commands.seed_options import seed_options
 from tracelift_groups.seeds import SeedSource
+
+if TYPE_CHECKING:
+    from tracelift_groups.llm.opening import Script
+    from tracelift_groups.llm.settings import ModelSettings
+    from tracelift_groups.plan import Plan
 
 _EXAMPLES = """
 \b
 Examples:
   tlg preview --source sample
   tlg preview --source gsm8k --seeds train.jsonl --groups 5 --kind unit_mismatch
+  tlg preview --source sample --engine llm --model scripted
 """
 
 
 @click.command(epilog=_EXAMPLES)
 @seed_options
+@model_options
 @click.option("--groups", "count", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--kind", help="Show flawed traces of this kind only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the groups as JSON lines instead.")
 def command(
     source: SeedSource,
     seed: int,
+    plan: Plan,
+    model: ModelSettings | Script | None,
     count: int,
     kind: str | None,
     as_json: bool,
@@ -37,10 +49,10 @@ def command(
     from rich.console import Console
 
     from tracelift_groups.errors import UserError
-    from tracelift_groups.groups import make_group
     from tracelift_groups.perturb.template import load_templates
-    from tracelift_groups.records import Group, Rejected
+    from tracelift_groups.records import Group
     from tracelift_groups.report.diff import print_group
+    from tracelift_groups.work import Job, one_by_one
 
     kinds = [template.id for template in load_templates(source.domain)]
     if kind is not None and kind not in kinds:
@@ -49,8 +61,8 @@ def command(
         )
     console = Console(highlight=False, soft_wrap=True)
     shown = 0
-    for item in source:
-        result = item if isinstance(item, Rejected) else make_group(item, seed)
+    items = replace(source, bare=plan.reference == "generate")
+    for result in one_by_one(items, Job(plan, seed), model):
         if isinstance(result, Group):
             if kind and not any(trace.kind == kind for trace in result.traces):
                 continue

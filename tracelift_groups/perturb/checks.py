@@ -1,7 +1,8 @@
-"""Derives the certificates of a finished group anew, whatever its domain."""
+"""Derives the certificates of a finished group anew, whatever its domain and engine."""
 
 from __future__ import annotations
 
+from tracelift_groups.perturb.llm.checks import recheck as recheck_written
 from tracelift_groups.records import Group
 
 
@@ -17,7 +18,7 @@ def recheck(group: Group) -> list[str]:
     if group.domain == "math":
         from tracelift_groups.perturb.math.checks import recheck as recheck_math
 
-        return recheck_math(group)
+        return [*recheck_math(group), *recheck_written(group)]
     from tracelift_groups.perturb.code.checks import recheck as recheck_code
 
-    return recheck_code(group)
+    return [*recheck_code(group), *recheck_written(group)]

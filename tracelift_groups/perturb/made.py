@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tracelift_groups.records import Certificate
+from tracelift_groups.records import Certificate, Trace
 
 BY_RULE = "rule"
+BY_MODEL = "model"
+"""The operator of a flaw that a model wrote."""
+
+
+def is_written(trace: Trace) -> bool:
+    """Whether a model wrote a twin or a flaw."""
+    if trace.role == "flawed":
+        return trace.certificate is not None and trace.certificate.operator == BY_MODEL
+    return trace.role == "twin" and trace.author != BY_RULE
 
 
 class Text(Protocol):

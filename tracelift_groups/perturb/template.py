@@ -67,11 +67,11 @@ class RubricRule(Record):
 class Limits(Record):
     """How far a model's flaw may be from the trace that it was made from.
 
-    ``changed``: share of the words that may differ, numbers aside. ``shortest``, ``longest``:
-    words of the flawed trace relative to its parent's.
+    ``changed``: share of its words that may be new, numbers aside. ``shortest``, ``longest``:
+    its words relative to its parent's.
     """
 
-    changed: float = Field(default=0.4, gt=0, le=1)
+    changed: float = Field(default=0.35, gt=0, le=1)
     shortest: float = Field(default=0.6, ge=0, le=1)
     longest: float = Field(default=1.4, ge=1)
 

@@ -26,8 +26,8 @@ from tracelift_groups.perturb.llm.shapes import Perturbed, PerturbedPlan
 from tracelift_groups.perturb.made import Text
 from tracelift_groups.perturb.template import Template
 from tracelift_groups.reference.code import CodeReference, clean
-from tracelift_groups.seeds.responses import fenced_program
 from tracelift_groups.verify.cases import Failure
+from tracelift_groups.verify.extract import extract_program
 
 # What these two ask is put otherwise to a model's text: whether its program follows is for the
 # judge, and a vague text may use words of its own.
@@ -94,7 +94,7 @@ class CodeDesk:
         found = check_flaw(template, parent.text, trace.text)
         source = None
         if isinstance(reply, PerturbedPlan):
-            source = fenced_program(reply.program) or reply.program
+            source = extract_program(reply.program) or reply.program
         exhibit = Exhibit(
             template.id,
             parent,
@@ -159,8 +159,3 @@ def read(reasoning: str) -> CodeTrace:
     if FENCE.search(text):
         raise Unsuitable("style", "there is a program in the text")
     return CodeTrace(text)
-
-
-def wants_program(template: Template) -> bool:
-    """Whether a flaw of the kind comes with a program."""
-    return "program_follows" in template.postconditions

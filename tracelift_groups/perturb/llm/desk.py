@@ -6,14 +6,17 @@ from typing import NamedTuple, Protocol
 
 from tracelift_groups.perturb.llm.difference import Difference, difference, step_at, styles
 from tracelift_groups.perturb.llm.shapes import Perturbed, PerturbedPlan
-from tracelift_groups.perturb.made import Text
+from tracelift_groups.perturb.made import BY_MODEL, Text
 from tracelift_groups.perturb.template import Template
 from tracelift_groups.perturb.wording import giveaway
 from tracelift_groups.records import Certificate, Severity
 
-OPERATOR = "model"
 # Longer than any reasoning that is worth a group; keeps what follows from taking for ever.
 _LONGEST_CHARACTERS = 60_000
+# A flaw, and what has to go with it; numbers that follow from it are not counted.
+_MOST_PLACES = 3
+# Where so much may be new the flaw has no one place: another method, a plan without specifics.
+_EVERYWHERE = 0.9
 _TWIN_LENGTHS = (0.4, 2.0)
 
 
@@ -70,6 +73,11 @@ class Desk(Protocol):
         ...
 
 
+def everywhere(template: Template) -> bool:
+    """Whether a flaw of a kind may be all over its trace."""
+    return template.limits.changed >= _EVERYWHERE
+
+
 def check_length(text: str) -> None:
     """Refuse what is empty, or too long to be looked at.
 
@@ -107,11 +115,13 @@ def check_flaw(template: Template, parent: str, text: str) -> Difference:
         raise Unsuitable("giveaway", f"the wording gives the flaw away: '{word}'")
     _check_band(parent, text, limits.shortest, limits.longest)
     _check_style(parent, text)
-    if found.changed > limits.changed:
+    if found.new > limits.changed:
         raise Unsuitable(
             "not_local",
-            f"{found.changed:.0%} of the words differ, at most {limits.changed:.0%} may",
+            f"{found.new:.0%} of the words are new, at most {limits.changed:.0%} may be",
         )
+    if not everywhere(template) and found.places > _MOST_PLACES:
+        raise Unsuitable("not_local", f"it differs in {found.places} places")
     return found
 
 
@@ -138,7 +148,7 @@ def judged(
     """The certificate of a flaw that a judge has yet to find: where it is, and what was there."""
     return Certificate(
         kind=template.id,
-        operator=OPERATOR,
+        operator=BY_MODEL,
         severity=severity,
         step=step_at(trace.text, trace.steps, found.start),
         start=found.start,

@@ -27,14 +27,17 @@ class Difference(NamedTuple):
     Attributes:
         start, end: Characters of the changed text.
         before: What the original has there.
-        changed: Share of words that differ, numbers aside, 0 to 1: a value that is carried
-            through a text changes its numbers and nothing else.
+        new: Share of the changed text's words that the original does not have in that place, 0
+            to 1. Numbers do not count: a value that is carried through a text changes its numbers
+            and nothing else.
+        places: Stretches that differ, numbers aside.
     """
 
     start: int
     end: int
     before: str
-    changed: float
+    new: float
+    places: int
 
 
 def difference(original: str, changed: str) -> Difference | None:
@@ -54,8 +57,8 @@ def difference(original: str, changed: str) -> Difference | None:
     )
     return Difference(
         *_span(new, head, head + first.b, len(changed)),
-        before=original[slice(*_span(old, head, head + first.a, len(original)))],
-        changed=_share(old_words, new_words),
+        original[slice(*_span(old, head, head + first.a, len(original)))],
+        *_extent(old_words, new_words),
     )
 
 
@@ -76,18 +79,23 @@ def _span(tokens: list[re.Match[str]], start: int, end: int, length: int) -> tup
     return min(at, length), min(at, length)
 
 
-def _share(old: list[str], new: list[str]) -> float:
-    masked_old = [_NUMBER.sub("0", word) for word in old]
-    masked_new = [_NUMBER.sub("0", word) for word in new]
-    head = _common(masked_old, masked_new)
-    tail = _common(masked_old[head:][::-1], masked_new[head:][::-1])
-    middle_old = masked_old[head : len(old) - tail]
-    middle_new = masked_new[head : len(new) - tail]
-    matcher = SequenceMatcher(None, middle_old, middle_new, autojunk=False)
-    changed = sum(
-        max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal"
-    )
-    return changed / max(len(old), len(new))
+def _extent(old: list[str], new: list[str]) -> tuple[float, int]:
+    """Share of new words, and in how many places there are changes, numbers aside."""
+    one = [_NUMBER.sub("0", word) for word in old]
+    two = [_NUMBER.sub("0", word) for word in new]
+    head = _common(one, two)
+    tail = _common(one[head:][::-1], two[head:][::-1])
+    middle = one[head : len(one) - tail], two[head : len(two) - tail]
+    added = places = 0
+    kept = _APART  # equal words since the last change
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, *middle, autojunk=False).get_opcodes():
+        if tag == "equal":
+            kept += i2 - i1
+            continue
+        added += j2 - j1
+        places += kept >= _APART
+        kept = 0
+    return added / max(1, len(new)), places
 
 
 def styles(text: str) -> frozenset[str]:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from fractions import Fraction
 
 from tracelift_groups.perturb.llm.desk import (
-    OPERATOR,
     Flaw,
     Twin,
     Unsuitable,
@@ -17,7 +16,7 @@ from tracelift_groups.perturb.llm.desk import (
     judged,
 )
 from tracelift_groups.perturb.llm.shapes import Perturbed, PerturbedPlan
-from tracelift_groups.perturb.made import Text
+from tracelift_groups.perturb.made import BY_MODEL, Text
 from tracelift_groups.perturb.math.checks import certify, check_sound, unread
 from tracelift_groups.perturb.math.evidence import Unconfirmed
 from tracelift_groups.perturb.math.numbers import plain
@@ -65,7 +64,7 @@ class MathDesk:
         found = check_flaw(template, parent.text, trace.text)
         with _unreadable():
             try:
-                certificate = certify(template, parent, trace, OPERATOR)
+                certificate = certify(template, parent, trace, BY_MODEL)
             except Unconfirmed as unproven:
                 if objection := _refuted(template, parent, trace):
                     raise Unsuitable("not_the_kind", objection) from unproven

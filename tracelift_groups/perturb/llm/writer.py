@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tracelift_groups.llm.asking import Asks, ask, together
 from tracelift_groups.llm.request import Failed
-from tracelift_groups.perturb.llm.desk import Desk, Flaw, Unsuitable
+from tracelift_groups.perturb.llm.desk import Desk, Flaw, Unsuitable, everywhere
 from tracelift_groups.perturb.llm.difference import quoted_step
 from tracelift_groups.perturb.llm.shapes import PairVerdict, Perturbed, PerturbedPlan, Reworded
 from tracelift_groups.perturb.made import Text
@@ -19,8 +19,6 @@ from tracelift_groups.records import Certificate, RejectedTrace, Role
 
 # Drafts of one twin or flaw before it is given up; each is another sample of the same prompt.
 _DRAFTS = 2
-# Of such a kind most of the text changes, so that the flaw has no one place.
-_EVERYWHERE = 0.9
 _MANNERS = (
     "Say it more briefly: join steps where that reads well, and leave nothing out that is needed.",
     "Say a little more: one more reason, or a step taken apart, where that helps the reader.",
@@ -163,8 +161,8 @@ class Writer:
         if step is None:
             raise Unsuitable("judged_elsewhere", f"the judge quotes no step: '{verdict.quote}'")
         near = abs(step - flaw.certificate.step) <= 1
-        everywhere = template.limits.changed >= _EVERYWHERE
-        if not near and not (everywhere and flaw.trace.steps[step] not in parent.steps):
+        changed = flaw.trace.steps[step] not in parent.steps
+        if not near and not (everywhere(template) and changed):
             raise Unsuitable(
                 "judged_elsewhere",
                 f"the judge names step {step}, the texts differ in step {flaw.certificate.step}",

@@ -12,6 +12,7 @@ from collections import Counter
 from fractions import Fraction
 from functools import lru_cache
 
+from tracelift_groups.perturb.made import is_written
 from tracelift_groups.perturb.math.equation import read_equations
 from tracelift_groups.perturb.math.evidence import POSTCONDITIONS, Evidence, Pair, Unconfirmed
 from tracelift_groups.perturb.math.evidence.pair import stated
@@ -219,7 +220,7 @@ def _operations(trace: MathTrace) -> list[int]:
 
 
 def recheck(group: Group) -> list[str]:
-    """Derive every certificate of a finished math group anew.
+    """Derive every certificate of a finished math group that rules made anew.
 
     Returns:
         One line for each trace whose certificate is not confirmed or differs from what the texts
@@ -230,9 +231,11 @@ def recheck(group: Group) -> list[str]:
     traces = {trace.trace_id: trace for trace in group.traces}
     wrong = []
     for trace in group.traces:
+        if is_written(trace):
+            continue
         try:
             if trace.role == "twin":
-                check_sound(_parsed(group.reference, problem), _parsed(trace, problem))
+                check_sound(parsed(group.reference, problem), parsed(trace, problem))
             elif trace.role == "flawed":
                 _recheck_flaw(trace, traces, templates, problem)
         except Unconfirmed as reason:
@@ -248,15 +251,15 @@ def _recheck_flaw(
         raise Unconfirmed("no certificate, parent or template to check against")
     derived = certify(
         template,
-        _parsed(traces[trace.parent_id], problem),
-        _parsed(trace, problem),
+        parsed(traces[trace.parent_id], problem),
+        parsed(trace, problem),
         trace.certificate.operator,
     )
     if names := derived.differences(trace.certificate):
         raise Unconfirmed(f"the texts give another certificate: {', '.join(names)}")
 
 
-def _parsed(trace: Trace, problem: Problem) -> MathTrace:
+def parsed(trace: Trace, problem: Problem) -> MathTrace:
     """Parse a stored trace; what stands between its steps is read off its text."""
     if len(trace.steps) == 1:
         return parse_trace(trace.steps, problem)
