@@ -111,7 +111,7 @@ class Writer:
             program=program,
             wants_program=wants_program,
         )
-        shape = PerturbedPlan if wants_program else Perturbed
+        shape: type[Perturbed | PerturbedPlan] = PerturbedPlan if wants_program else Perturbed
         for draft in range(turn * _DRAFTS, (turn + 1) * _DRAFTS):
             request = self._plan.request("perturb", prompt, sample=draft)
             reply: Perturbed | PerturbedPlan | Failed = yield from ask(request, shape)
