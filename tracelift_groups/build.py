@@ -13,7 +13,7 @@ from tracelift_groups.assets import asset
 from tracelift_groups.errors import UserError
 from tracelift_groups.finish import finish
 from tracelift_groups.llm.account import Account
-from tracelift_groups.llm.opening import SCRIPTED, Script
+from tracelift_groups.llm.opening import Script
 from tracelift_groups.llm.prices import Price, prices_for
 from tracelift_groups.llm.settings import ModelSettings
 from tracelift_groups.perturb.code.runs import Sandbox, SandboxDown, sandbox_of
@@ -184,7 +184,7 @@ def _done(out: Path, mark: dict[str, Any], shard: Shard | None) -> dict[str, Any
 def _prices(options: BuildOptions) -> dict[str, Price]:
     if isinstance(options.model, ModelSettings):
         return prices_for(options.model)
-    return {SCRIPTED: Price(input=0, output=0)} if options.model else {}
+    return {name: Price(input=0, output=0) for name in options.plan.models}
 
 
 def _work(

@@ -22,7 +22,7 @@ COMMANDS = {
     "eval-rm": "measure a reward model, with cheap scores beside it",
     "export-rm": "write a reward model for others to load, checked after saving",
     "serve-rm": "answer the /score requests of trainers",
-    "doctor": "what works here: sandbox isolation, optional packages, GPU",
+    "doctor": "what works here: sandbox isolation, packages, GPU, a model's endpoint",
 }
 
 

@@ -13,6 +13,9 @@ _HELP = """Say what works on this machine: isolation of programs, optional packa
 
 The Hugging Face Hub is asked only with --hub.
 
+With --model, ask an endpoint a handful of tiny things: whether it keeps replies
+to a JSON schema, samples, counts tokens.
+
 With --serve-scripted, do nothing but serve the scripted model on this machine, in the OpenAI
 protocol, until interrupted: an endpoint to try things with, as slow and as faulty as you like.
 GET /stats beside it tells what reached it.
@@ -22,6 +25,7 @@ Example:
 \b
   tlg doctor
   tlg doctor --json
+  tlg doctor --model NAME --base-url http://localhost:8000/v1
   tlg doctor --serve-scripted --port 8123 --latency-ms 200 --faults 0.3
 """
 
@@ -102,6 +106,23 @@ def _print(report: dict[str, Any]) -> None:
     for name, version in report["packages"].items():
         click.echo(f"  {name:<14}{version or 'missing':<14}{_PACKAGES[name]}")
     click.echo(f"hub         {report['hub'] or 'not asked (--hub)'}")
+    if endpoint := report["endpoint"]:
+        _print_endpoint(endpoint)
+
+
+def _print_endpoint(endpoint: dict[str, Any]) -> None:
+    click.echo(f"endpoint    {endpoint['model']} at {endpoint['url']}")
+    replies = f"first in {endpoint['seconds']} s"
+    if endpoint["failed"]:
+        replies += f"; failed: {', '.join(endpoint['failed'])}"
+    click.echo(f"  {'replies':<14}{replies}")
+    click.echo(f"  {'JSON schemas':<14}{endpoint['schemas']}")
+    greedy = "  GREEDY: asking again brings nothing new" if endpoint["samples"] == 1 else ""
+    click.echo(f"  {'samples':<14}{endpoint['samples']} of 4 differ{greedy}")
+    tokens = "counted" if endpoint["counts_tokens"] else "not counted: --max-cost cannot be kept"
+    click.echo(f"  {'tokens':<14}{tokens}")
+    if endpoint["refused"]:
+        click.echo(f"  {'not taken':<14}{', '.join(endpoint['refused'])}")
 
 
 def _serve(
@@ -120,6 +141,15 @@ def _serve(
 @click.command("doctor", help=_HELP)
 @click.option("--hub", is_flag=True, help="Ask whether the Hugging Face Hub can be reached.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--model", metavar="NAME", help="Ask this model a handful of tiny things.")
+@click.option("--base-url", metavar="URL", help="Its endpoint; by default OpenAI's.")
+@click.option(
+    "--api-key-env",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    metavar="NAME",
+    help="The environment variable that holds the key.",
+)
 @click.option("--serve-scripted", is_flag=True, help="Serve the scripted model, and nothing else.")
 @click.option(
     "--port",
@@ -154,6 +184,9 @@ def _serve(
 def command(
     hub: bool,
     as_json: bool,
+    model: str | None,
+    base_url: str | None,
+    api_key_env: str,
     serve_scripted: bool,
     port: int,
     latency_ms: float,
@@ -169,11 +202,22 @@ def command(
             "--port, --latency-ms, --faults, --fault-seed and --seeds are for the scripted model",
             way_out="add --serve-scripted",
         )
+    elif base_url and not model:
+        raise UserError("--base-url is for --model", way_out="add --model NAME")
     else:
-        _report(hub, as_json)
+        _report(hub, as_json, _endpoint(model, base_url, api_key_env) if model else None)
 
 
-def _report(hub: bool, as_json: bool) -> None:
+def _endpoint(model: str, base_url: str | None, api_key_env: str) -> dict[str, Any]:
+    from tracelift_groups.llm.checkup import examine
+    from tracelift_groups.llm.settings import OPENAI_URL, ModelSettings
+
+    return examine(
+        ModelSettings(model, base_url or OPENAI_URL, api_key_env=api_key_env, timeout_s=60.0)
+    )
+
+
+def _report(hub: bool, as_json: bool, endpoint: dict[str, Any] | None) -> None:
     import json
     import platform
 
@@ -188,6 +232,7 @@ def _report(hub: bool, as_json: bool) -> None:
         "packages": _packages(),
         "gpus": _gpus(),
         "hub": _hub() if hub else "",
+        "endpoint": endpoint,
     }
     if as_json:
         click.echo(json.dumps(report))

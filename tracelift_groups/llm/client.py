@@ -275,10 +275,11 @@ class Endpoint:
             return self._structured[model]
         async with self._probing:
             if model not in self._structured:
-                self._structured[model] = await self._probe(request) == "enforced"
+                self._structured[model] = await self.structured_output(request) == "enforced"
         return self._structured[model]
 
-    async def _probe(self, request: Request) -> str | None:
+    async def structured_output(self, request: Request) -> str | None:
+        """Return enforced, ignored or refused; None where the probe's reply says nothing."""
         # Chat and completions are different code in servers.
         name = f"{probe.FACT} ({request.api})"
         where, model = self.settings.shown_url, request.model

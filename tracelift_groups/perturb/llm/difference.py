@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
-_NUMBER = re.compile(r"[\d][\d_]*")
+_TOKEN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\w+|[^\w\s]")
+_NUMBER = re.compile(r"\d[\d,.]*")
 # So many equal words in a row are what was left alone, not a coincidence within one edit.
 _APART = 4
 _STYLES = {
