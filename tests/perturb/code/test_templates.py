@@ -78,12 +78,19 @@ def test_a_template_names_what_the_engine_knows(kind: str) -> None:
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_template_renders_as_a_prompt(kind: str) -> None:
     one = TEMPLATES[kind]
+    assert one.example.solution is not None
     prompt = render_prompt(
-        "perturb", template=one, problem=one.example.problem, trace=one.example.before
+        "perturb",
+        template=one,
+        problem=one.example.problem,
+        trace=one.example.before,
+        program=one.example.solution,
+        wants_program="program_follows" in one.postconditions,
     )
-    for part in (one.title, one.instruction, one.example.after):
+    for part in (one.title, one.instruction, one.example.after, one.example.solution.strip()):
         assert part in prompt
     assert "{{" not in prompt
+    assert ('"program":' in prompt) == (kind != "vague_pseudo_solution")
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
