@@ -292,3 +292,9 @@ def test_plans_are_scored_by_what_their_program_bears_out():
         "vague_pseudo_solution", seed.problem, seed.reasoning or "", seed.reference_solution
     )
     assert scored("code", seed.problem, text["reasoning"])["plan_quality"] <= 4
+
+
+@pytest.mark.parametrize("kind", MATH_KINDS)
+def test_a_text_whose_sums_cannot_be_read_is_repeated(kind):
+    text = "Let the income be p.\nThe rent was 40% of p, which is (40/100)*p = 2p/5."
+    assert flawed(kind, "What was the income?", text) == {"reasoning": text}

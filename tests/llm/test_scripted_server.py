@@ -371,12 +371,14 @@ def test_open_connections_are_closed_at_the_end():
     assert asyncio.run(left()).endswith(b"}")
 
 
-def test_a_schema_that_breaks_the_model_does_not_hang_the_caller(scripted_server):
+def test_what_breaks_the_model_is_an_error_and_told(scripted_server, caplog):
     broken = Schema("broken", {"$ref": "#/nowhere"})
     wanted: Any = {"name": broken.name, "schema": broken.body}
-    with pytest.raises(openai.APIConnectionError):
+    with pytest.raises(openai.InternalServerError):
         chat(
             client_of(scripted_server()),
             "Hello",
             response_format={"type": "json_schema", "json_schema": wanted},
         )
+    assert "no reply to /v1/chat/completions" in caplog.text
+    assert "Traceback" in caplog.text

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 Api = Literal["chat", "completions"]
@@ -53,7 +54,7 @@ class Request:
     sample: int = 0
     api: Api = "chat"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 of all that the reply depends on: what a reply is remembered by.
 

@@ -50,6 +50,8 @@ def flaw(asked: Asked, bad: bool, rng: Random) -> dict[str, str]:
 def math_flaw(template: Template, problem: str, text: str, rng: Random) -> str | None:
     """The first draft of the operators of a kind, or None where none applies."""
     trace = parse_trace(text, Problem(problem))
+    if not trace.derivations:  # such as one in letters alone: the operators have nothing to change
+        return None
     for choice in _by_weight(template, rng):
         if choice.name not in OPERATORS:
             continue

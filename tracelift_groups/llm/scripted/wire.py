@@ -108,9 +108,11 @@ class Connection(asyncio.Protocol):
         )
         try:
             response = await self._handler(call)
-        except Exception:
-            self._transport.close()  # the caller is not left waiting; the loop tells what it was
-            raise
+        except Exception as error:
+            # The caller is not left waiting, and whoever serves sees the traceback at once.
+            context = {"message": f"no reply to {call.path}", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            response = Response(500, b'{"error": {"message": "the scripted model failed"}}')
         self._task = None
         if response is None or self._transport.is_closing():
             self._transport.close()
