@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tracelift_groups import __version__
-from tracelift_groups.errors import GateError, UserError
+from tracelift_groups.errors import GateError, Terminated, UserError
 
 COMMANDS = {
     "build": "make groups from seeds: a run folder with Parquet, manifest and card",
@@ -24,6 +24,7 @@ COMMANDS = {
     "serve-rm": "answer the /score requests of trainers",
     "doctor": "what works here: sandbox isolation, packages, GPU, a model's endpoint",
 }
+_GOES_ON = "what was finished is kept, the same command goes on"
 
 
 class LazyGroup(click.Group):
@@ -59,7 +60,10 @@ def app() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run ``tlg``. Exit status: 0 ok, 1 a gate failed, 2 the user's mistake, 130 interrupted."""
+    """Run ``tlg``.
+
+    Exit status: 0 ok, 1 a gate failed, 2 the user's mistake, 130 interrupted, 143 terminated.
+    """
     try:
         status: Any = app.main(args=arguments, prog_name="tlg", standalone_mode=False)
     except UserError as error:
@@ -72,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         status = _say(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
-        status = _say("interrupted; what was finished is kept, the same command goes on", 130)
+        status = _say(f"interrupted; {_GOES_ON}", 130)
+    except Terminated:
+        status = _say(f"terminated; {_GOES_ON}", 143)
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         status = 0

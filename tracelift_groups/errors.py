@@ -27,3 +27,7 @@ class UserError(Exception):
 
 class GateError(Exception):
     """A check that the user asked for did not pass: one line, exit status 1."""
+
+
+class Terminated(Exception):  # noqa: N818 - an end that somebody chose
+    """SIGTERM came, as schedulers send it; what was under way is stored. Exit status 143."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracelift_groups import store
-from tracelift_groups.errors import GateError
+from tracelift_groups.errors import GateError, Terminated
 from tracelift_groups.groups import MODEL_UNAVAILABLE, Made, group_stage
 from tracelift_groups.llm.account import Account
 from tracelift_groups.llm.asking import Asks, Tally, metered, unasked
@@ -149,21 +152,49 @@ def ask_now(
     Raises:
         BudgetSpent: A limit is reached; what was answered is stored.
         UserError: Something is to be mended, or the endpoint is down.
+        Terminated: SIGTERM came; as for Ctrl-C, answers that come within seconds are stored.
     """
     width = model.concurrency if isinstance(model, ModelSettings) else _SCRIPTED_WIDTH
 
     async def ask() -> None:
-        async with open_model(model, job.plan.models) as session:
-            await ask_for_groups(
-                seeds,
-                job,
-                session,
-                width=width,
-                threads=threads,
-                on_line=lambda line: on_line(line, session.account),
-            )
+        with _terminable():
+            async with open_model(model, job.plan.models) as session:
+                await ask_for_groups(
+                    seeds,
+                    job,
+                    session,
+                    width=width,
+                    threads=threads,
+                    on_line=lambda line: on_line(line, session.account),
+                )
 
     asyncio.run(ask())
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Cancel the current task on SIGTERM, and tell that from any other cancellation."""
+    task = asyncio.current_task()
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told of signals
+        return
+    loop = asyncio.get_running_loop()
+    told = False
+
+    def end() -> None:
+        nonlocal told
+        told = True
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if told:
+            raise Terminated from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def ask_in_batches(
