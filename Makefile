@@ -16,6 +16,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: $(VENV)/.ready
 	$(BIN)/tlg build --source sample --out $(RUN)
 	$(BIN)/tlg preview --source sample --groups 1
+	$(BIN)/tlg train-rm $(RUN) --recipe tiny -o $(RUN)-rm
+	$(BIN)/tlg eval-rm $(RUN)-rm --on $(RUN)
 	$(BIN)/tlg convert $(RUN) --to tracelift -o $(RUN).jsonl
 
 test: $(VENV)/.ready
@@ -40,4 +42,4 @@ golden: $(VENV)/.ready
 	for l in sys.stdin]" < $(VENV)/golden.jsonl > data/groups/sample.jsonl
 
 clean:
-	rm -rf $(VENV) $(RUN) $(RUN).jsonl
+	rm -rf $(VENV) $(RUN) $(RUN)-rm $(RUN).jsonl
