@@ -47,7 +47,7 @@ def _live(stream: TextIO) -> Iterator[Callable[[Progress], None]]:
             if first[0] < 0:
                 first[0] = progress.done
             rate = (progress.done - first[0]) / max(time.monotonic() - started, 1e-9)
-            text = f"{progress.groups} groups, {progress.rejected} rejected, {rate:.0f}/s"
+            text = f"{_counts(progress)}, {rate:.1f}/s"
             bar.update(task, total=progress.total, completed=progress.done, description=text)
 
         yield report
@@ -60,10 +60,16 @@ def _lines(stream: TextIO) -> Callable[[Progress], None]:
         now = time.monotonic()
         if now - last[0] >= _LOG_EVERY_S:
             last[0] = now
-            stream.write(
-                f"{progress.done}/{progress.total} seeds: {progress.groups} groups, "
-                f"{progress.rejected} rejected\n"
-            )
+            stream.write(f"{progress.done}/{progress.total} seeds: {_counts(progress)}\n")
             stream.flush()
 
     return report
+
+
+def _counts(progress: Progress) -> str:
+    """Groups and rejections, and what this command has asked and spent so far."""
+    text = f"{progress.groups} groups, {progress.rejected} rejected"
+    if progress.calls:
+        money = "" if progress.usd is None else f", {progress.usd:.2f} USD"
+        text += f"; {progress.calls} calls{money}"
+    return text
