@@ -1,0 +1,3 @@
+from tests.perturb.code.conftest import runs
+
+__all__ = ["runs"]
