@@ -38,12 +38,13 @@ def small_recipe(**changes: Any) -> Recipe:
 
 
 def small_model(recipe: Recipe) -> tuple[RewardModel, Any]:
-    """A model and its tokenizer; heads far from zero, so that scores differ."""
+    """A model and its tokenizer; weights far from zero, so that scores differ."""
     torch.manual_seed(0)
     tokenizer = train_tokenizer([f"{item.problem} {item.reasoning}" for item in ITEMS], 300)
     model = RewardModel(make_backbone(recipe, tokenizer), SCRATCH["hidden"], recipe.pooling)
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
     return model.eval(), tokenizer
 
 
