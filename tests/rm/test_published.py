@@ -64,7 +64,7 @@ def test_the_files_are_those_of_the_published_system(folder: Path) -> None:
 def test_our_loader_gives_the_published_formulas_score(folder: Path) -> None:
     assert is_published(folder)
     native = load_any(folder)
-    scorer = Scorer(native, torch.device("cpu"))
+    scorer = Scorer.load(folder, device="cpu")
     found = [one.score for one in scorer.score(ITEMS)]
     for item, score in zip(ITEMS, found, strict=True):
         text = input_text(Subject(item.problem, item.domain, item.tests), item.reasoning)

@@ -10,7 +10,8 @@ import torch
 
 from tracelift_groups.records import Domain
 from tracelift_groups.rm.batch import collate, into_batches, to_device
-from tracelift_groups.rm.folder import Native, load_native
+from tracelift_groups.rm.folder import Native
+from tracelift_groups.rm.loading import load_any
 from tracelift_groups.rm.text import Subject, TextEncoder
 
 _TOKENS_PER_BATCH = 16384
@@ -62,10 +63,10 @@ class Scorer:
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> Scorer:
-        """Load a native folder.
+        """Load a native folder, or one in the published layout.
 
         Args:
-            folder: What ``tlg train-rm`` wrote.
+            folder: What ``tlg train-rm`` wrote, or a published model.
             device: By default the GPU where there is one.
             dtype: Of weights and arithmetic; by default bf16 on a GPU and fp32 elsewhere.
 
@@ -75,7 +76,7 @@ class Scorer:
         chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if dtype is None:
             dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
-        return cls(load_native(folder, dtype=dtype), chosen)
+        return cls(load_any(folder, dtype=dtype), chosen)
 
     def score(self, items: Sequence[Item]) -> list[Score]:
         """Score items, in their order.
