@@ -98,7 +98,7 @@ def check_twin(reference: str, text: str) -> None:
     """
     if "".join(text.split()) == "".join(reference.split()):
         raise Unsuitable("unchanged", "the text is the reference's")
-    _check_band(reference, text, *_TWIN_LENGTHS)
+    check_band(reference, text, *_TWIN_LENGTHS)
 
 
 def check_flaw(template: Template, parent: str, text: str) -> Difference:
@@ -113,7 +113,7 @@ def check_flaw(template: Template, parent: str, text: str) -> Difference:
         raise Unsuitable("unchanged", "the text is its parent's")
     if word := giveaway(parent, text):
         raise Unsuitable("giveaway", f"the wording gives the flaw away: '{word}'")
-    _check_band(parent, text, limits.shortest, limits.longest)
+    check_band(parent, text, limits.shortest, limits.longest)
     _check_style(parent, text)
     if found.new > limits.changed:
         raise Unsuitable(
@@ -125,7 +125,12 @@ def check_flaw(template: Template, parent: str, text: str) -> Difference:
     return found
 
 
-def _check_band(original: str, text: str, shortest: float, longest: float) -> None:
+def check_band(original: str, text: str, shortest: float, longest: float) -> None:
+    """Check that a text has about as many words as its original.
+
+    Raises:
+        Unsuitable: ``length``.
+    """
     share = len(text.split()) / max(1, len(original.split()))
     if not shortest <= share <= longest:
         raise Unsuitable(

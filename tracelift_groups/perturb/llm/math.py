@@ -10,6 +10,7 @@ from tracelift_groups.perturb.llm.desk import (
     Flaw,
     Twin,
     Unsuitable,
+    check_band,
     check_flaw,
     check_length,
     check_twin,
@@ -46,8 +47,9 @@ class MathDesk:
 
     def twin(self, reasoning: str) -> Twin:
         """Read a rewording: proven where every step of it can be followed."""
-        trace = read(reasoning, self._problem)
-        check_twin(self._reference.text, trace.text)
+        text = cleaned(reasoning)
+        check_twin(self._reference.text, text)  # first: a long text takes long to parse
+        trace = _parsed(text, self._problem)
         with _unreadable():
             try:
                 check_sound(self._reference, trace)
@@ -60,7 +62,9 @@ class MathDesk:
     def flaw(self, template: Template, parent: Text, reply: Perturbed | PerturbedPlan) -> Flaw:
         """Read a flaw: proven where the postconditions of its kind hold in the texts."""
         assert isinstance(parent, MathTrace)
-        trace = read(reply.reasoning, self._problem)
+        text = cleaned(reply.reasoning)
+        check_band(parent.text, text, template.limits.shortest, template.limits.longest)
+        trace = _parsed(text, self._problem)
         found = check_flaw(template, parent.text, trace.text)
         with _unreadable():
             try:
@@ -77,15 +81,19 @@ class MathDesk:
         return Flaw(trace, judged(template, trace, found, severity, answers), proven=False)
 
 
-def read(reasoning: str, problem: Problem) -> MathTrace:
-    """Parse what a model wrote.
+def cleaned(reasoning: str) -> str:
+    """Take the reasoning out of what a model wrote.
 
     Raises:
-        Unsuitable: Nothing is left of it, or it cannot be parsed.
+        Unsuitable: Nothing is left of it, or it is far too long.
     """
     check_length(reasoning)
     text = clean(reasoning)
     check_length(text)
+    return text
+
+
+def _parsed(text: str, problem: Problem) -> MathTrace:
     with _unreadable():
         trace = parse_trace(text, problem)
         return parse_trace(trace.steps, problem, separator=trace.separator)
