@@ -67,6 +67,8 @@ def test_a_text_is_neither_empty_nor_endless(text: str, why: str | None) -> None
         (" ".join(NEW + NEW), None),  # 2.0
         (" ".join([*NEW, *NEW, "more"]), "length"),
         ("The wrong one is left out. " + PARENT, None),
+        (PARENT + "-" * (3 * len(PARENT)), None),  # 4 times the characters
+        (PARENT + "-" * (3 * len(PARENT) + 1), "length"),
     ],
 )
 def test_a_twin_has_other_words_and_about_the_length(text: str, why: str | None) -> None:

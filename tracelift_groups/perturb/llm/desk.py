@@ -18,6 +18,8 @@ _MOST_PLACES = 3
 # Where so much may be new the flaw has no one place: another method, a plan without specifics.
 _EVERYWHERE = 0.9
 _TWIN_LENGTHS = (0.4, 2.0)
+# Characters may grow so many times as far as words: one word of a text may have thousands.
+_LONGER_WORDS = 2.0
 
 
 class Unsuitable(Exception):  # noqa: N818 - an outcome that is recorded, not a failure
@@ -126,7 +128,7 @@ def check_flaw(template: Template, parent: str, text: str) -> Difference:
 
 
 def check_band(original: str, text: str, shortest: float, longest: float) -> None:
-    """Check that a text has about as many words as its original.
+    """Check that a text has about as many words as its original, and no endless ones.
 
     Raises:
         Unsuitable: ``length``.
@@ -136,6 +138,8 @@ def check_band(original: str, text: str, shortest: float, longest: float) -> Non
         raise Unsuitable(
             "length", f"{share:.2f} times as long, {shortest:.2f} to {longest:.2f} is allowed"
         )
+    if len(text) > _LONGER_WORDS * longest * len(original):
+        raise Unsuitable("length", f"{len(text)} characters, the original has {len(original)}")
 
 
 def _check_style(original: str, text: str) -> None:
