@@ -103,7 +103,7 @@ _OPTIONS = (
     click.option(
         "--timeout",
         type=click.FloatRange(min=0.1),
-        default=120.0,
+        default=300.0,
         show_default=True,
         help="Seconds for one attempt at a call.",
     ),

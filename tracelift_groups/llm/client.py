@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _POOL = 8  # connections of one HTTP client
 
 
+_CHECK_UPS = 3  # tiny calls, each up to the time limit, before an endpoint counts as down
+
+
 class EndpointDown(UserError):  # noqa: N818 - it is the endpoint that is down
     """Nothing is answered, however often it is tried."""
 
@@ -251,7 +254,7 @@ class Endpoint:
         """
         tiny = Request("check-up", request.model, "Say OK.", max_tokens=16, api=request.api)
         async with self._checking:
-            for attempt in range(1, self.settings.attempts + 1):
+            for attempt in range(1, min(self.settings.attempts, _CHECK_UPS) + 1):
                 if self._answered_at > sent_at:
                     return
                 outcome, _ = await self._attempt(tiny, structured=False)
