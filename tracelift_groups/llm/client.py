@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _POOL = 8  # connections of one HTTP client
-
-
 _CHECK_UPS = 3  # tiny calls, each up to the time limit, before an endpoint counts as down
 
 
