@@ -20,6 +20,7 @@ from tracelift_groups.groups import make_group
 from tracelift_groups.perturb.math.checks import recheck
 from tracelift_groups.records import Group
 from tracelift_groups.seeds import SeedSource
+from tracelift_groups.store import Journal
 from tracelift_groups.tables import read_groups
 
 SEEDS = asset("data", "seeds", "math.jsonl")
@@ -267,3 +268,22 @@ def test_interrupting_says_how_to_go_on(tlg: Tlg, tmp_path: Path) -> None:
     assert process.returncode == 130
     assert len(told.strip().splitlines()) == 1
     assert "the same command goes on" in told
+
+
+def test_a_build_that_made_nothing_does_not_hold_the_folder(tmp_path: Path) -> None:
+    """Such as one whose endpoint could not be reached."""
+    out = tmp_path / "out"
+    out.mkdir()
+    Journal(out, {"another": "build"}).close()
+    manifest = build(BuildOptions(source=SeedSource("sample", limit=2)), out)
+    assert manifest["counts"]["groups"] == 2
+
+
+def test_what_another_build_made_is_not_thrown_away(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    journal = Journal(out, {"another": "build"})
+    journal.append(['{"id": "a", "rejected": {}}'])
+    journal.close()
+    with pytest.raises(UserError, match="unfinished build with other inputs"):
+        build(BuildOptions(source=SeedSource("sample", limit=2)), out)

@@ -13,7 +13,7 @@ from tracelift_groups.assets import asset
 from tracelift_groups.errors import UserError
 from tracelift_groups.finish import finish
 from tracelift_groups.llm.account import Account
-from tracelift_groups.llm.opening import Script
+from tracelift_groups.llm.opening import Script, check_model
 from tracelift_groups.llm.prices import Price, prices_for
 from tracelift_groups.llm.settings import ModelSettings
 from tracelift_groups.perturb.code.runs import Sandbox, SandboxDown, sandbox_of
@@ -145,6 +145,8 @@ def build(
     done = _done(out, mark, options.shard) if resume else None
     if done is not None:
         return done
+    if options.model is not None:
+        check_model(options.model, options.plan.models)
     if options.source.domain == "code":
         sandbox_of(options.sandbox)  # now, and in one line, where programs cannot be isolated
     seeds, screened = screen(options.source, options.decontaminate)

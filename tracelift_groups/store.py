@@ -54,6 +54,9 @@ class Journal:
             if not first.endswith(b"\n"):
                 self.path.unlink()  # the crash came before the first line was written
                 return
+            if first != head and not lines.read(1):
+                self.path.unlink()  # another build's, which made nothing
+                return
             if first != head:
                 raise UserError(
                     "the folder holds an unfinished build with other inputs or options",

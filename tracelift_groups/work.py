@@ -226,8 +226,6 @@ def ask_in_batches(
     with BatchSession(
         model, folder, cache=Cache(model.cache), structured=model.is_openai
     ) as session:
-        for name in job.plan.models:
-            session.account.check_price(name)
         reports = session.collect()
         waiting = asyncio.run(
             ask_for_groups(

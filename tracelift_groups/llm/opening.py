@@ -39,6 +39,20 @@ class _Scripted:
         return self._model.answer(request)
 
 
+def check_model(model: ModelSettings | Script, names: tuple[str, ...]) -> None:
+    """Check what can be checked before anything is written or sent.
+
+    Raises:
+        UserError: There is no key, or a limit in dollars for a model whose price is not known.
+    """
+    if isinstance(model, Script):
+        return
+    model.key()
+    account = Account.of(model)
+    for name in names:
+        account.check_price(name)
+
+
 def open_model(model: ModelSettings | Script, names: tuple[str, ...]) -> Session:
     """Open a session for some models at one endpoint.
 
@@ -48,7 +62,5 @@ def open_model(model: ModelSettings | Script, names: tuple[str, ...]) -> Session
     """
     if isinstance(model, Script):
         return Session(_Scripted(model), account=Account(budget=Budget(max_calls=model.max_calls)))
-    session = open_session(model)
-    for name in names:
-        session.account.check_price(name)
-    return session
+    check_model(model, names)
+    return open_session(model)
