@@ -77,7 +77,8 @@ def merge(shards: Sequence[Path], out: Path) -> dict[str, Any]:
         UserError: A part is missing, not finished, given twice or of another build, or ``out``
             holds something else.
     """
-    if out in shards:
+    if out.resolve() in {path.resolve() for path in shards}:
+        # Its journal would be merged into itself, without end.
         raise UserError("is one of the parts", where=str(out), way_out="use another --out")
     parts = {path: _read(path) for path in shards}
     first = parts[shards[0]]

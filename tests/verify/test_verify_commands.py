@@ -206,7 +206,8 @@ def test_commands_load_fast(name):
 def test_doctor():
     result = CliRunner().invoke(doctor.command, ["--json"], catch_exceptions=False)
     report = json.loads(result.stdout)
-    assert set(report) == {"python", "system", "sandbox", "packages", "gpus", "hub"}
+    assert set(report) == {"python", "system", "sandbox", "packages", "gpus", "hub", "endpoint"}
+    assert report["endpoint"] is None
     assert set(report["sandbox"]["layers"]) == {"landlock", "seccomp", "namespaces"}
     assert report["packages"]["math_verify"]
     assert report["hub"] == ""
