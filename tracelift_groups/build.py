@@ -162,7 +162,15 @@ def build(
             return write_shard(
                 out, options.shard, mark, screened, isolation, prices, batch=options.batch
             )
-        manifest = finish(out, journal, screened, mark, isolation=isolation, prices=prices)
+        manifest = finish(
+            out,
+            journal,
+            screened,
+            mark,
+            isolation=isolation,
+            prices=prices,
+            batch=options.batch,
+        )
     finally:
         journal.close()
     journal.path.unlink()

@@ -140,11 +140,14 @@ def _written(
     missing = [one for one in load_templates(seed.domain) if one.id not in kinds]
     if not missing:
         return
-    # A model's flaws need a model's twins beside them, or the author would tell them apart.
     count = WRITTEN_TWINS if len(sound) == 1 else 1
     others = [one.trace for one in sound[1:]]
     twins = yield from writer.twins(sound[0].trace, others, count)
     sound += [Sound(trace, plan.author) for trace in twins]
+    # A model's flaws need a sound trace of the model beside them, or the author would tell them
+    # apart; and without any twin there will be no group to put them into.
+    if len(sound) <= MIN_TWINS or plan.author not in {one.author for one in sound}:
+        return
     texts, templates = [one.trace for one in sound], missing
     for turn in range(WRITTEN_TURNS):
         made = [flaw.trace for flaw in flaws]
