@@ -8,14 +8,16 @@ are counted as a quarter of the characters.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from tracelift_groups.build import BuildOptions
 from tracelift_groups.errors import UserError
 from tracelift_groups.llm.asking import Asks
+from tracelift_groups.llm.opening import Script
 from tracelift_groups.llm.prices import Price, prices_for
 from tracelift_groups.llm.request import Request, Usage
 from tracelift_groups.llm.scripted import ScriptedModel
@@ -102,7 +104,8 @@ def dry_run(options: BuildOptions) -> Expected:
     by_id = sorted(seeds, key=lambda seed: seed.seed_id)
     tried = Random(options.seed).sample(by_id, min(_LOOKED_AT, len(by_id)))
     job = Job(options.plan, options.seed, options.sandbox)
-    good, bad = (_tried(tried, job, share) for share in (0.0, _BAD_SHARE))
+    script = options.model.seeds if isinstance(options.model, Script) else None
+    good, bad = (_tried(tried, job, script, share) for share in (0.0, _BAD_SHARE))
     scale = len(seeds) / max(1, len(tried))
 
     def both(count: Callable[[_Tallied], float]) -> tuple[int, int]:
@@ -124,9 +127,10 @@ def dry_run(options: BuildOptions) -> Expected:
     )
 
 
-def _tried(seeds: Iterable[Seed], job: Job, bad_share: float) -> _Tallied:
+def _tried(seeds: Sequence[Seed], job: Job, script: Path | None, bad_share: float) -> _Tallied:
     tallied = _Tallied()
-    model = ScriptedModel(bad_share=bad_share)
+    # It knows the seeds' own solutions, or few references would be confirmed, and nothing follow.
+    model = ScriptedModel(script, bad_share, known=[seed for seed in seeds if seed.reasoning])
     for seed in seeds:
         _answer(job.stage(seed), model, tallied)
     return tallied

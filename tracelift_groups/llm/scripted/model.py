@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -40,13 +41,17 @@ class ScriptedModel:
             too) or Parquet, in GSM8K's layout or any that ``--source jsonl`` reads.
         bad_share: Share of replies that are bad on purpose: wrong solutions, texts that were not
             changed, remarks on the flaw and the like. 0 gives good ones only.
+        known: More problems whose solution it knows.
 
     Raises:
         UserError: The file of seeds cannot be read.
     """
 
-    def __init__(self, seeds: Path | None = None, bad_share: float = BAD_SHARE) -> None:
+    def __init__(
+        self, seeds: Path | None = None, bad_share: float = BAD_SHARE, known: Iterable[Seed] = ()
+    ) -> None:
         self._seeds = references.known_seeds(seeds)
+        self._seeds |= {references.key_of(seed.problem): seed for seed in known}
         self._bad_share = bad_share
 
     def answer(self, request: Request) -> Answer:
