@@ -7,6 +7,7 @@ environment.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -32,10 +33,26 @@ class _Worker:
         self.job, self.model = job, model
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Return the journal lines of a batch; what a user has to mend comes last, as a row.
+
+        Ray would wrap an exception until nobody can tell what it was.
+        """
         seeds = [Seed.model_validate_json(str(text)) for text in batch["seed"]]
-        if self.model is None:
-            return {"line": self.job.lines(seeds)}
         lines: list[str] = []
+        try:
+            self._work(seeds, lines)
+        except UserError as error:
+            said = json.dumps({"what": error.what, "where": error.where, "way_out": error.way_out})
+        except SandboxDown as error:
+            said = json.dumps(str(error))
+        else:
+            return {"line": lines, "error": [""] * len(lines)}
+        return {"line": [*lines, ""], "error": [*[""] * len(lines), said]}
+
+    def _work(self, seeds: list[Seed], lines: list[str]) -> None:
+        if self.model is None:
+            lines += self.job.lines(seeds)
+            return
         threads = 1 if any(seed.domain == "code" for seed in seeds) else 0
         ask_now(
             seeds,
@@ -44,7 +61,6 @@ class _Worker:
             threads=threads,
             on_line=lambda line, _: lines.append(line),
         )
-        return {"line": lines}
 
 
 def map_with_ray(
@@ -77,10 +93,6 @@ def map_with_ray(
         )
     try:
         yield from _mapped(seeds, job, model)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, (UserError, SandboxDown)):
-            raise error.cause from None
-        raise
     finally:
         if started:
             ray.shutdown()
@@ -92,10 +104,14 @@ def _mapped(
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     size = _BY_RULE if model is None else _WITH_MODEL
     rows = [{"seed": seed.model_dump_json()} for seed in seeds]
     blocks = -(-len(rows) // size)
     dataset = ray.data.from_items(rows, override_num_blocks=blocks)
     made = dataset.map_batches(_Worker(job, model).__call__, batch_size=size)
     for batch in made.iter_batches(batch_size=None):
-        yield [str(line) for line in batch["line"]]
+        yield [str(line) for line in batch["line"] if line]
+        for said in filter(None, map(str, batch["error"])):
+            error = json.loads(said)
+            raise SandboxDown(error) if isinstance(error, str) else UserError(**error)
