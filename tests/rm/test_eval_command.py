@@ -57,7 +57,10 @@ def test_mistakes_are_one_line(
     right = [{"problem": "p", "reasoning": "r", "correct": True}]
     one_class = write_jsonl(tmp_path / "right.jsonl", list(right))
     for arguments, words in (
-        ([tmp_path / "gone", "--on", sample_run], "not a complete reward model"),
+        ([tmp_path / "gone", "--on", sample_run], "no such folder"),
+        ([tmp_path, "--on", sample_run], "not a complete reward model"),
+        ([model, "--on", sample_run, "--device", "tpu9"], "--device tpu9: no such device here"),
+        ([model, "--on", sample_run, "--device", "cuda:99"], "cuda:99: no such device here"),
         ([model, "--on", sample_run, "--split", "test"], "no split 'test'"),
         ([model, "--on", tmp_path / "gone.parquet"], "no such file or run folder"),
         ([model, "--on", one_class], "not both sound and flawed"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.conftest import Tlg
@@ -117,7 +118,38 @@ def test_a_published_model_comes_back_as_a_native_one(source: Path, tmp_path: Pa
     export(source, tmp_path / "published", "published")
     export(tmp_path / "published", tmp_path / "native", "native")
     assert (tmp_path / "native" / "rm.json").is_file()
+    written = [path for path in (tmp_path / "native").iterdir() if path.suffix != ".safetensors"]
+    assert not [path for path in written if str(tmp_path) in path.read_text()]
     assert scores(tmp_path / "native") == pytest.approx(scores(source), abs=1e-5)
+
+
+def test_a_classifier_is_read_back_as_the_total_head(source: Path, tmp_path: Path) -> None:
+    export(source, tmp_path / "one", "sequence-classification")
+    native = load_any(tmp_path / "one")
+    found = Scorer(native, torch.device("cpu")).score(ITEMS)
+    expected = Scorer.load(source, device="cpu").score(ITEMS)
+    assert [one.logit for one in found] == pytest.approx([one.logit for one in expected], abs=3e-5)
+    for one in found:
+        assert one.score == pytest.approx(torch.tensor(one.logit).sigmoid().item(), abs=1e-6)
+        assert one.dimensions == ()
+    assert native.recipe.batching == "trie"
+    export(tmp_path / "one", tmp_path / "two", "sequence-classification")
+    again = Scorer(load_any(tmp_path / "two"), torch.device("cpu")).score(ITEMS)
+    assert [one.logit for one in again] == pytest.approx([one.logit for one in found], abs=1e-5)
+    for flavour in ("native", "published"):
+        with pytest.raises(UserError, match="no rubric heads"):
+            export(tmp_path / "one", tmp_path / "three", flavour)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lost", ["score.weight", "model.norm.weight"])
+def test_a_classifier_without_all_weights_is_told(source: Path, tmp_path: Path, lost: str) -> None:
+    export(source, tmp_path / "one", "sequence-classification")
+    path = tmp_path / "one" / "model.safetensors"
+    state = load_file(path)
+    del state[lost]
+    save_file(state, path, {"format": "pt"})
+    with pytest.raises(UserError, match=f"weights are missing: .*{lost.partition('.')[2]}"):
+        load_any(tmp_path / "one")
 
 
 def test_what_a_flavour_cannot_hold_is_refused(tmp_path: Path) -> None:
@@ -137,7 +169,9 @@ def test_the_command_line(
     assert json.loads(done.stdout)["as"] == "native"
     for arguments, words in (
         ([source, "-o", tmp_path / "out"], "exists already"),
-        ([tmp_path / "gone", "-o", tmp_path / "new"], "not a complete reward model"),
+        ([tmp_path / "gone", "-o", tmp_path / "new"], "no such folder"),
+        ([tmp_path, "-o", tmp_path / "new"], "not a complete reward model"),
+        ([source, "-o", tmp_path / "new", "--device", "cuda:99"], "no such device here"),
         ([source, "-o", tmp_path / "no" / "where"], "no such folder"),
     ):
         with pytest.raises(SystemExit) as ended:

@@ -18,16 +18,51 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers.processors import Sequence as Processors
 from tokenizers.processors import TemplateProcessing
 from torch import nn
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from tracelift_groups.errors import UserError
-from tracelift_groups.rm.folder import Native
+from tracelift_groups.rm.folder import FORMAT, Native, read_config
 from tracelift_groups.rm.model import RewardModel
+from tracelift_groups.rm.published import exported_recipe, load_backbone, read_heads
+from tracelift_groups.rm.tokenizer import load_tokenizer
 
 BIAS = "tlg_logit_bias"
+_HEAD = "score.weight"
+
+
+def is_classifier(folder: Path) -> bool:
+    """Whether a folder holds a classifier that :func:`save_classifier` wrote."""
+    return BIAS in read_config(folder)
+
+
+def load_classifier(folder: Path, *, dtype: torch.dtype | None = None) -> Native:
+    """Load a classifier onto the CPU as a reward model without rubric heads.
+
+    Its score is the sigmoid of the logit with its bias: the total head's half of what the model
+    was exported from.
+
+    Raises:
+        UserError: Missing or damaged weights.
+    """
+    try:
+        config = AutoConfig.from_pretrained(folder)
+        recipe = exported_recipe(config, folder)
+        backbone, lost = load_backbone(folder, config, recipe, dtype)
+        head = read_heads(folder, (_HEAD,)).get(_HEAD)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"damaged reward model ({error})", where=str(folder)) from error
+    if head is None or lost:
+        missing = [*lost, *([_HEAD] if head is None else [])]
+        raise UserError(f"weights are missing: {', '.join(missing[:4])}", where=str(folder))
+    model = RewardModel(backbone, config.hidden_size, "last", dimensions=0)
+    bias = torch.tensor([getattr(config, BIAS)])
+    model.total_head.load_state_dict({"weight": head, "bias": bias})
+    info = {"format": FORMAT, "dimensions": {}, "layout": "sequence-classification"}
+    return Native(model.eval(), load_tokenizer(folder), recipe, info)
 
 
 def save_classifier(folder: Path, model: RewardModel, tokenizer: Any) -> None:
@@ -107,8 +142,6 @@ def classifier_logits(
     folder: Path, texts: list[str], *, batch: int, side: str, device: str
 ) -> list[float]:
     """Logits of a saved classifier as any user of it gets them, bias added back, in fp32."""
-    from tracelift_groups.rm.tokenizer import load_tokenizer
-
     tokenizer = load_tokenizer(folder)
     tokenizer.padding_side = side
     auto: Any = AutoModelForSequenceClassification

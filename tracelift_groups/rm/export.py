@@ -21,6 +21,7 @@ from tracelift_groups.rm.classifier import (
     self_ending,
     with_padding_of_its_own,
 )
+from tracelift_groups.rm.device import device_named
 from tracelift_groups.rm.export_card import card
 from tracelift_groups.rm.folder import Native, save_native
 from tracelift_groups.rm.loading import load_any
@@ -71,7 +72,7 @@ def export(source: Path, out: Path, flavour: Flavour, *, device: str = "cpu") ->
     """Write a reward model in a flavour and check what was written.
 
     Args:
-        source: A native or a published folder.
+        source: A folder in any layout; a classifier can only be written as one.
         out: The folder to make.
         flavour: native, sequence-classification or published.
         device: Where the scores are compared.
@@ -84,6 +85,7 @@ def export(source: Path, out: Path, flavour: Flavour, *, device: str = "cpu") ->
         raise UserError("exists already", where=str(out), way_out="use another -o")
     if not out.parent.is_dir():
         raise UserError("no such folder", where=str(out.parent), way_out="make it first")
+    device_named(device)
     expected = _expected(source, flavour, device)
     partial = out.with_name(out.name + ".part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -124,7 +126,14 @@ def _write(folder: Path, native: Native, flavour: Flavour) -> None:
 
 
 def _expected(source: Path, flavour: Flavour, device: str) -> list[float]:
-    scorer = Scorer(load_any(source, dtype=torch.float32), torch.device(device))
+    native = load_any(source, dtype=torch.float32)
+    if not native.model.dimension_heads and flavour != "sequence-classification":
+        raise UserError(
+            f"a sequence classifier has no rubric heads, and {flavour} needs them",
+            where=str(source),
+            way_out="export from the model that it was made of",
+        )
+    scorer = Scorer(native, torch.device(device))
     scores = scorer.score(PROBES)
     if scorer.truncated:
         raise UserError(
@@ -145,8 +154,10 @@ def _ways(folder: Path, flavour: Flavour, device: str) -> Iterator[tuple[str, li
         for batch, side in ((1, "right"), (BATCH, "right"), (BATCH, "left")):
             way = f"batch {batch}, padded {side}"
             yield way, classifier_logits(folder, texts, batch=batch, side=side, device=device)
-        return
     scorer = Scorer(load_any(folder, dtype=torch.float32), torch.device(device))
+    if flavour == "sequence-classification":
+        yield "read back here", [one.logit for one in scorer.score(PROBES)]
+        return
     yield "one by one", [scorer.score([item])[0].score for item in PROBES]
     yield "together", [one.score for one in scorer.score(PROBES)]
     for side in ("right", "left"):

@@ -62,7 +62,8 @@ model = AutoModelForSequenceClassification.from_pretrained("{name}")
 logit = model(**tokenizer(text, return_tensors="pt")).logits[0, 0]
 ```
 
-vLLM (`vllm serve {name} --runner pooling`), SGLang (`--is-embedding`) and TRL load it as well.
+vLLM (`vllm serve {name} --runner pooling`), SGLang (`--is-embedding`) and TRL load it as well;
+`tlg serve-rm {name}` answers with `sigmoid(logit + bias)`.
 
 ## The logit
 

@@ -96,6 +96,8 @@ def read_info(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: Not a complete reward model, or one of a later version.
     """
+    if not folder.is_dir():
+        raise UserError("no such folder", where=str(folder), way_out="make one with tlg train-rm")
     try:
         info: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -107,3 +109,12 @@ def read_info(folder: Path) -> dict[str, Any]:
     if info.get("format") != FORMAT:
         raise UserError(f"format {info.get('format')}, not {FORMAT}", where=str(folder / MARKER))
     return info
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json``; empty where there is none to read."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}

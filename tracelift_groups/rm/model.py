@@ -36,7 +36,9 @@ class Output(NamedTuple):
 
     @property
     def score_S(self) -> Tensor:
-        """The published score, in [0, 1]."""
+        """The published score, in [0, 1]; without rubric heads the total head's part alone."""
+        if not self.labels_SDL.shape[1]:
+            return self.logit_S.sigmoid()
         derived_S = self.expected_SD.mean(-1) / (LABELS - 1)
         return 0.5 * derived_S + 0.5 * self.logit_S.sigmoid()
 
@@ -49,12 +51,15 @@ class RewardModel(nn.Module):
             ``attn_implementation="tlg_trie"``.
         hidden: Units of its last layer.
         pooling: Read a trace at its last token (decoders) or at the mean of its tokens (encoders).
+        dimensions: Rubric heads: all, or none where a classifier was read back.
     """
 
-    def __init__(self, backbone: nn.Module, hidden: int, pooling: Pooling) -> None:
+    def __init__(
+        self, backbone: nn.Module, hidden: int, pooling: Pooling, *, dimensions: int = DIMENSIONS
+    ) -> None:
         super().__init__()
         self.backbone, self.pooling = backbone, pooling
-        self.dimension_heads = nn.ModuleList(nn.Linear(hidden, LABELS) for _ in range(DIMENSIONS))
+        self.dimension_heads = nn.ModuleList(nn.Linear(hidden, LABELS) for _ in range(dimensions))
         self.total_head = nn.Linear(hidden, 1)
         # FSDP's transformer wrapping asks the outermost module.
         self._no_split_modules = getattr(backbone, "_no_split_modules", None)
@@ -93,8 +98,10 @@ class RewardModel(nn.Module):
         # unless the whole model was cast, and never under autocast.
         with torch.autocast(pooled_SH.device.type, enabled=False):
             pooled_SH = pooled_SH.to(self.total_head.weight.dtype)
-            labels = torch.stack([head(pooled_SH) for head in self.dimension_heads], dim=1)
-            return Output(labels.float(), self.total_head(pooled_SH).squeeze(-1).float())
+            labels = [head(pooled_SH) for head in self.dimension_heads]
+            none = pooled_SH.new_zeros(len(pooled_SH), 0, LABELS)
+            labels_SDL = torch.stack(labels, dim=1) if labels else none
+            return Output(labels_SDL.float(), self.total_head(pooled_SH).squeeze(-1).float())
 
 
 def _without_cache(backbone: nn.Module, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ token and adds no end-of-text token; it reads texts of at most 3,072 tokens.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from logging import ERROR
 from pathlib import Path
@@ -26,7 +25,7 @@ from tracelift_groups.errors import UserError
 from tracelift_groups.perturb.template import dimensions_of
 from tracelift_groups.rm.attention import refuse_unless_trie_safe
 from tracelift_groups.rm.backbone import attention_for
-from tracelift_groups.rm.folder import FORMAT, Native, heads_state
+from tracelift_groups.rm.folder import FORMAT, Native, heads_state, read_config
 from tracelift_groups.rm.model import DIMENSIONS, LABELS, RewardModel
 from tracelift_groups.rm.recipe import Recipe
 from tracelift_groups.rm.tokenizer import load_tokenizer
@@ -38,7 +37,7 @@ _HEADS = ("dimension_heads.", "total_head.")
 
 def is_published(folder: Path) -> bool:
     """Whether a folder holds a reward model in the published layout."""
-    config = _config(folder)
+    config = read_config(folder)
     return "rm_dimension_names" in config and "rm_num_labels" in config
 
 
@@ -83,31 +82,18 @@ def load_published(folder: Path, *, dtype: torch.dtype | None = None) -> Native:
         UserError: Heads that this package does not have (other numbers, weights that are not
             equal, no total head), missing weights, or weights as a pickle.
     """
-    _check(_config(folder), folder)
+    _check(read_config(folder), folder)
     try:
         config = AutoConfig.from_pretrained(folder)
-        recipe = _recipe(config, folder)
-        # The heads are unexpected to AutoModel, and it would say so at length.
-        verbosity = logging.get_verbosity()
-        logging.set_verbosity(ERROR)
-        try:
-            backbone, loading = AutoModel.from_pretrained(
-                folder,
-                config=config,
-                attn_implementation=attention_for(config, recipe.batching),
-                dtype=dtype or "auto",
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        finally:
-            logging.set_verbosity(verbosity)
-        heads = _read_heads(folder)
+        recipe = exported_recipe(config, folder)
+        backbone, lost = load_backbone(folder, config, recipe, dtype)
+        heads = read_heads(folder, _HEADS)
     except (OSError, SafetensorError) as error:
         raise UserError(f"damaged reward model ({error})", where=str(folder)) from error
     model = RewardModel(backbone, config.hidden_size, "last")
     missing, _ = model.load_state_dict(heads, strict=False)
     lacking = [name for name in missing if not name.startswith("backbone.")]
-    lacking += sorted(loading["missing_keys"])
+    lacking += lost
     if lacking:
         raise UserError(f"weights are missing: {', '.join(lacking[:4])}", where=str(folder))
     names = tuple(config.rm_dimension_names)
@@ -116,7 +102,8 @@ def load_published(folder: Path, *, dtype: torch.dtype | None = None) -> Native:
     return Native(model.eval(), load_tokenizer(folder), recipe, info)
 
 
-def _recipe(config: PretrainedConfig, folder: Path) -> Recipe:
+def exported_recipe(config: PretrainedConfig, folder: Path) -> Recipe:
+    """How texts are read by a decoder whose folder has no recipe: its tokenizer ends them."""
     try:
         refuse_unless_trie_safe(config)
         batching = "trie"
@@ -124,7 +111,7 @@ def _recipe(config: PretrainedConfig, folder: Path) -> Recipe:
         batching = "padded"
     return Recipe.model_validate(
         {
-            "backbone": {"pretrained": str(folder)},
+            "backbone": {"pretrained": folder.resolve().name},
             "text": {
                 "max_length": min(MAX_LENGTH, config.max_position_embeddings),
                 "eos": "none",
@@ -133,14 +120,6 @@ def _recipe(config: PretrainedConfig, folder: Path) -> Recipe:
             "optim": {"lr": 1e-4},
         }
     )
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
 
 
 def _check(config: dict[str, Any], folder: Path) -> None:
@@ -160,10 +139,32 @@ def _check(config: dict[str, Any], folder: Path) -> None:
         raise UserError(f"a published reward model with {reason}", where=str(folder))
 
 
-def _read_heads(folder: Path) -> dict[str, Tensor]:
+def load_backbone(
+    folder: Path, config: PretrainedConfig, recipe: Recipe, dtype: torch.dtype | None
+) -> tuple[Any, list[str]]:
+    """Load a backbone that lies among its heads, and name the weights that it lacks."""
+    # The heads are unexpected to AutoModel, and it would say so at length.
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(ERROR)
+    try:
+        backbone, loading = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            attn_implementation=attention_for(config, recipe.batching),
+            dtype=dtype or "auto",
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    finally:
+        logging.set_verbosity(verbosity)
+    return backbone, sorted(loading["missing_keys"])
+
+
+def read_heads(folder: Path, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    """Read the tensors whose names begin so, in fp32, from all safetensors files of a folder."""
     heads: dict[str, Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if name.startswith(_HEADS)]  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(prefixes)]  # noqa: SIM118
             heads |= {name: file.get_tensor(name).float() for name in names}
     return heads

@@ -10,6 +10,7 @@ import torch
 
 from tracelift_groups.records import Domain
 from tracelift_groups.rm.batch import collate, into_batches, to_device
+from tracelift_groups.rm.device import device_named
 from tracelift_groups.rm.folder import Native
 from tracelift_groups.rm.loading import load_any
 from tracelift_groups.rm.text import Subject, TextEncoder
@@ -34,7 +35,7 @@ class Score(NamedTuple):
     logit: float
     """Raw output of the total head, unbounded: what the model was trained to rank by."""
     dimensions: tuple[float, ...]
-    """Expected label of each rubric dimension, in [0, 4]."""
+    """Expected label of each rubric dimension, in [0, 4]; of a classifier none."""
 
 
 class Scorer:
@@ -60,20 +61,20 @@ class Scorer:
         cls,
         folder: Path,
         *,
-        device: torch.device | str | None = None,
+        device: str | None = None,
         dtype: torch.dtype | None = None,
     ) -> Scorer:
-        """Load a native folder, or one in the published layout.
+        """Load a reward model's folder, in any layout that this package reads.
 
         Args:
-            folder: What ``tlg train-rm`` wrote, or a published model.
+            folder: What ``tlg train-rm`` or ``tlg export-rm`` wrote, or a published model.
             device: By default the GPU where there is one.
             dtype: Of weights and arithmetic; by default bf16 on a GPU and fp32 elsewhere.
 
         Raises:
-            UserError: Not a complete reward model.
+            UserError: Not a complete reward model, or no such device.
         """
-        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        chosen = device_named(device)
         if dtype is None:
             dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
         return cls(load_any(folder, dtype=dtype), chosen)
