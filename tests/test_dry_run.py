@@ -103,13 +103,16 @@ def test_of_a_part_only_its_seeds() -> None:
 
 def test_the_cost_is_of_the_tokens_by_model(tmp_path: Path) -> None:
     prices = tmp_path / "prices.yaml"
-    prices.write_text("models:\n  m: {input: 1, output: 2}\n  j: {input: 10, output: 20}\n")
+    prices.write_text(
+        "models:\n  m: {input: 1, output: 2}\n  j: {input: 10, output: 20}\n"
+        "  k: {input: 100, output: 200}\n"
+    )
     model = ModelSettings(model="m", base_url="http://127.0.0.1:9", prices=prices)
-    plan = Plan(engine="llm", rubric="judge", model="m", judges=("j",))
+    plan = Plan(engine="llm", rubric="judge", model="m", judges=("j", "k"))
     expected = dry_run(options(plan, model=model))
     dollars = 0.0
     for request, answer in asked(plan, sample()).calls:
-        price = {"m": 1, "j": 10}[request.model]
+        price = {"m": 1, "j": 10, "k": 100}[request.model]
         usage = answer.usage
         dollars += price * ((usage.input_tokens or 0) + 2 * (usage.output_tokens or 0)) / 1e6
     assert expected.usd is not None

@@ -181,3 +181,13 @@ def test_a_seed_of_one_step_may_get_its_flaws_from_a_model() -> None:
     twin = {"reasoning": "Tickets and programs together are 38 + 27 = 65 items."}
     ended = built("auto", one, twin=twin, perturb=NOTHING)
     assert ended.tasks.count("perturb") > 0
+
+
+def test_a_model_does_not_repeat_what_the_rules_made() -> None:
+    ruled = drive(group_stage(seed(), Plan(), 0, Sandbox())).value.result
+    assert isinstance(ruled, Group)
+    operation = next(one.text for one in ruled.traces if one.kind == "wrong_operation")
+    twin = {"reasoning": TWINS[0]}
+    ended = built("auto", twin=twin, perturb={"reasoning": operation}, pair=found)
+    assert [one.reason for one in ended.value.rejected] == ["duplicate", "duplicate"]
+    assert [one.role for one in by("writer", group_of(ended))] == ["twin"]

@@ -116,6 +116,7 @@ def test_a_twin_may_quote_the_program_in_its_own_layout(runs: Runs) -> None:
     assert not twin.proven
     assert twin.trace.steps[0].startswith("An empty")
     assert desk.twin(TWIN.replace(" `for x in xs:`", " the loop"))
+    assert desk.twin(TWIN.replace("`min(best, x)`", "`min((best), (x))`"))
     assert (desk.problem, desk.program) == (LOWEST, LOWEST_PROGRAM)
 
 
