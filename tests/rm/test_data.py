@@ -9,7 +9,7 @@ import pytest
 from tracelift_groups.errors import UserError
 from tracelift_groups.formats import write_tracelift
 from tracelift_groups.records import Group, Rubric, Trace
-from tracelift_groups.rm.data import TRAIN, VALIDATION, encode_groups, read_split
+from tracelift_groups.rm.data import TRAIN, VALIDATION, encode_groups, read_split, without_kinds
 from tracelift_groups.rm.recipe import Sample
 from tracelift_groups.rm.text import Subject, TextEncoder, input_text
 from tracelift_groups.rm.tokenizer import train_tokenizer
@@ -97,6 +97,15 @@ def test_a_flawed_trace_that_reads_like_a_sound_one_is_dropped(tokenizer: Any) -
     encoded = encode_groups([made], Blind(tokenizer, 500, append_eos=True), sample=None)
     assert encoded.counts["traces_alike"] == 1
     assert encoded.groups[0].sound_G == (True, False)
+
+
+def test_kinds_are_left_out(tokenizer: Any) -> None:
+    made = group({"r": "1 + 1 = 2", "t": "1 + 1 is 2", "f": "1 + 1 = 3"})
+    other = trace("g", "2", "unsupported_leap", dict.fromkeys(MATH, 1))
+    made = made.model_copy(update={"traces": (*made.traces, other)})
+    (kept,) = without_kinds([made], ("unsupported_leap", "unit_mismatch"))
+    assert [one.trace_id for one in kept.traces] == ["r", "t", "f"]
+    assert list(without_kinds([made], ())) == [made]
 
 
 def test_a_sample_needs_enough_traces(tokenizer: Any) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.rm.small import SCRATCH, save_small, small_recipe
 from tracelift_groups.errors import UserError
+from tracelift_groups.rm.score import Item, Scorer
 from tracelift_groups.rm.text import Subject, TextEncoder, input_text
-from tracelift_groups.rm.tokenizer import train_tokenizer
+from tracelift_groups.rm.tokenizer import load_tokenizer, train_tokenizer
 
 PROBLEM = "Sam has 12 apples and buys 30 more. How many are there?"
 TESTS = "\n".join(f"input {n}\noutput {n * n}" for n in range(40))
@@ -38,6 +41,18 @@ def test_digits_are_single_tokens(tokenizer: Any) -> None:
 def test_a_trained_tokenizer_gives_any_text_back(tokenizer: Any) -> None:
     odd = "naïve ≤ 3½\t“quoted” 🙂"
     assert tokenizer.decode(tokenizer(odd)["input_ids"]) == odd
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "qwen3", "llama"])
+def test_a_saved_tokenizer_gets_no_word_that_the_model_has_no_row_for(
+    architecture: str, tmp_path: Path
+) -> None:
+    scratch = {**SCRATCH, "vocabulary": 300, "architecture": architecture}
+    folder = save_small(tmp_path / "rm", small_recipe(backbone={"scratch": scratch}))
+    assert len(load_tokenizer(folder)) == 300
+    odd = "<|endoftext|> <s> </s> <unk> <|im_start|> é"
+    (score,) = Scorer.load(folder, device="cpu").score([Item(odd, odd)])
+    assert 0 < score.score < 1
 
 
 def test_eos_is_appended_once_and_only_when_asked(tokenizer: Any) -> None:

@@ -307,6 +307,34 @@ def test_an_adapter_training_resumes_exactly(run: Path, pretrained: Path, tmp_pa
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
 
 
+def test_kinds_that_are_left_out_are_not_trained_on(run: Path, tmp_path: Path) -> None:
+    kinds = {t.kind for g in read_split(run, TRAIN) for t in g.traces if t.kind}
+    wanted = {"arithmetic_error", "wrong_operation"}
+    left_out = f"without_kinds=[{', '.join(sorted(kinds - wanted))}]"
+    info = train(run, small(left_out), tmp_path / "rm")
+    for split in (TRAIN, VALIDATION):
+        expected = sum(
+            t.sound or t.kind in wanted for g in read_split(run, split) for t in g.traces
+        )
+        assert info["groups"][split]["traces"] == expected
+    words = Scorer.load(tmp_path / "rm", device="cpu").tokenizer.backend_tokenizer
+    assert (
+        words.get_vocab()
+        == train_tokenizer(
+            [
+                input_text(Subject(g.problem, g.domain, g.tests), t.text)
+                for g in read_split(run, TRAIN)
+                for t in g.traces
+                if t.sound or t.kind in wanted
+            ],
+            400,
+        ).get_vocab()
+    )
+    with pytest.raises(UserError, match="without_kinds: no flaw of kind bad_luck - there are arit"):
+        train(run, small("without_kinds=[unit_mismatch, bad_luck]"), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_dropout_of_the_backbone_is_the_recipes(pretrained: Path) -> None:
     assert AutoConfig.from_pretrained(pretrained).attention_dropout == 0.3
     backbone: Any = make_backbone(lora(pretrained), load_tokenizer(pretrained))

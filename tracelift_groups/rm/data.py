@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -56,6 +56,13 @@ def read_split(source: Path, split: str) -> Iterator[Group]:
     for group in _read_file(source):
         if (group.split or _dealt(group.problem)) == split:
             yield group
+
+
+def without_kinds(groups: Iterable[Group], kinds: Collection[str]) -> Iterator[Group]:
+    """Yield the groups without their flaws of some kinds."""
+    for group in groups:
+        kept = tuple(trace for trace in group.traces if trace.kind not in kinds)
+        yield group.model_copy(update={"traces": kept})
 
 
 def source_files(source: Path) -> list[Path]:

@@ -130,6 +130,9 @@ class Recipe(_Section):
     """``trie``: each distinct prefix of a group once (causal decoders). ``padded``: any model."""
     tokens_per_batch: int = Field(8192, ge=16)
     """Tokens of one forward pass, packed or with padding; a larger group goes alone."""
+    without_kinds: tuple[str, ...] = ()
+    """Kinds of flaw to leave out, of training and of the held-out accuracy. Small models learn
+    from the kinds that omit something that the fuller text is sound (docs/results.md)."""
     sample: Sample | None = None
     loss: Loss = Loss()
     lora: Lora | None = None

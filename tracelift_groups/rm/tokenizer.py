@@ -36,7 +36,9 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
     )
     tokenizer.train_from_iterator(texts, trainer)
     wrap: Any = PreTrainedTokenizerFast
-    return wrap(tokenizer_object=tokenizer, pad_token=_PAD, eos_token=_EOS)
+    # Bytes know every text, but Qwen2Tokenizer, which AutoTokenizer makes of any tokenizer beside
+    # a Qwen2, would add an unknown token of its own, with a number that the model has no row for.
+    return wrap(tokenizer_object=tokenizer, pad_token=_PAD, eos_token=_EOS, unk_token=_PAD)
 
 
 def load_tokenizer(folder: Path) -> Any:

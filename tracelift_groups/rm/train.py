@@ -7,6 +7,7 @@ divided by the pairs of the whole step, over batches of uneven size and all proc
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from accelerate.utils import set_seed
 
 from tracelift_groups import __version__
 from tracelift_groups.errors import UserError
+from tracelift_groups.records import Group
 from tracelift_groups.rm.assemble import assemble, merged, trained_names
 from tracelift_groups.rm.backbone import weights_folder
 from tracelift_groups.rm.checkpoint import BEST, CHECKPOINT, NEW, OLD, clear, load_best
@@ -25,6 +27,7 @@ from tracelift_groups.rm.data import (
     encode_groups,
     read_split,
     source_files,
+    without_kinds,
 )
 from tracelift_groups.rm.folder import MARKER, read_info, save_native
 from tracelift_groups.rm.loop import METRICS, Loop, OnReport
@@ -65,6 +68,7 @@ def train(
     accelerator = _accelerator(recipe, out)
     set_seed(recipe.seed)
     fingerprint = _fingerprint(recipe, source)
+    _refuse_unknown_kinds(source, recipe)
     done = _prepare(accelerator, out, fingerprint, resume=resume)
     if done is not None:
         return done
@@ -163,7 +167,7 @@ def _tokenizer(recipe: Recipe, source: Path) -> Any:
         return load_tokenizer(weights_folder(recipe.backbone.pretrained, recipe.backbone.revision))
     texts = (
         input_text(Subject(group.problem, group.domain, group.tests), trace.text)
-        for group in read_split(source, TRAIN)
+        for group in _read(source, TRAIN, recipe)
         for trace in group.traces
     )
     return train_tokenizer(texts, recipe.backbone.scratch.vocabulary)
@@ -171,7 +175,25 @@ def _tokenizer(recipe: Recipe, source: Path) -> Any:
 
 def _encode(source: Path, split: str, encoder: TextEncoder, recipe: Recipe) -> Encoded:
     sample = recipe.sample if split == TRAIN else None
-    return encode_groups(read_split(source, split), encoder, tests=recipe.text.tests, sample=sample)
+    groups = _read(source, split, recipe)
+    return encode_groups(groups, encoder, tests=recipe.text.tests, sample=sample)
+
+
+def _read(source: Path, split: str, recipe: Recipe) -> Iterator[Group]:
+    return without_kinds(read_split(source, split), recipe.without_kinds)
+
+
+def _refuse_unknown_kinds(source: Path, recipe: Recipe) -> None:
+    if not recipe.without_kinds:
+        return
+    found = {trace.kind for group in read_split(source, TRAIN) for trace in group.traces} - {None}
+    unknown = sorted(set(recipe.without_kinds) - found)
+    if unknown:
+        raise UserError(
+            f"without_kinds: no flaw of kind {', '.join(unknown)}",
+            where=str(source),
+            way_out=f"there are {', '.join(sorted(map(str, found)))}",
+        )
 
 
 def _why(data: Encoded) -> str:
