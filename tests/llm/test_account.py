@@ -8,7 +8,7 @@ from tracelift_groups.assets import asset
 from tracelift_groups.errors import UserError
 from tracelift_groups.llm.account import Account, Budget, BudgetSpent
 from tracelift_groups.llm.prices import Price, prices_for, read_prices
-from tracelift_groups.llm.request import Failed, Reply, Request, Usage
+from tracelift_groups.llm.request import Answer, Failed, Reply, Request, Usage
 from tracelift_groups.llm.settings import ModelSettings
 
 REQUEST = Request("perturb", "m", "x")
@@ -18,6 +18,12 @@ models:
   mine: {input: 1, output: 2}
   gpt-5-mini: {input: 9, output: 9, source: my contract, date: 2026-01-01}
 """
+
+
+def settle(account: Account, request: Request, answer: Answer) -> None:
+    """What an answer does to an account."""
+    account.pay(request, answer)
+    account.answered(request, answer)
 
 
 def test_a_call_costs_what_its_tokens_cost() -> None:
@@ -78,9 +84,9 @@ def test_sums() -> None:
     account.sending("m")
     account.sending("m")
     account.sending("m")
-    account.answered(REQUEST, Reply("x", Usage(1_000_000, 0)))
-    account.answered(REQUEST, Failed("truncated", "", Usage(0, 1_000_000)))
-    account.answered(Request("judge", "m", "x"), Failed("unavailable"))
+    settle(account, REQUEST, Reply("x", Usage(1_000_000, 0)))
+    settle(account, REQUEST, Failed("truncated", "", Usage(0, 1_000_000)))
+    settle(account, Request("judge", "m", "x"), Failed("unavailable"))
     account.reused(2)
     assert account.summary() == {
         "model_calls": 3,
@@ -95,10 +101,10 @@ def test_sums() -> None:
 
 def test_money_is_not_guessed() -> None:
     account = Account({"m": PRICE})
-    account.answered(Request("t", "other", "x"), Reply("x", Usage(5, 5)))
+    settle(account, Request("t", "other", "x"), Reply("x", Usage(5, 5)))
     assert (account.usd, account.input_tokens) == (None, 5)
     account = Account({"m": PRICE})
-    account.answered(REQUEST, Reply("x"))
+    settle(account, REQUEST, Reply("x"))
     assert account.usd is None
     assert Account().usd == 0.0, "nothing was called"
 
@@ -108,9 +114,9 @@ def test_a_limit_in_dollars_lets_the_calls_under_way_through() -> None:
     for _ in range(5):
         account.sending("m")
     for _ in range(5):
-        account.answered(REQUEST, Reply("x", Usage(90_000, 0)))
+        settle(account, REQUEST, Reply("x", Usage(90_000, 0)))
     account.sending("m")
-    account.answered(REQUEST, Reply("x", Usage(100_000, 0)))
+    settle(account, REQUEST, Reply("x", Usage(100_000, 0)))
     assert account.dollars == pytest.approx(1.1)
     with pytest.raises(BudgetSpent, match=r"--max-cost 1 is reached: 6 calls, 550000 tokens, 1\.1"):
         account.sending("m")
@@ -124,8 +130,8 @@ def test_a_limit_in_dollars_needs_prices_and_token_counts() -> None:
     with pytest.raises(UserError, match="price of 'judge' is not known"):
         account.sending("judge")
     with pytest.raises(UserError, match="does not say how many tokens"):
-        account.answered(REQUEST, Reply("x"))
-    account.answered(REQUEST, Failed("unavailable"))
+        settle(account, REQUEST, Reply("x"))
+    settle(account, REQUEST, Failed("unavailable"))
 
 
 def test_a_limit_of_calls_is_never_exceeded() -> None:
@@ -137,3 +143,12 @@ def test_a_limit_of_calls_is_never_exceeded() -> None:
     with pytest.raises(BudgetSpent, match="--max-calls 3 is reached: 3 calls, 0 tokens spent"):
         account.sending("m")
     assert account.calls == 3
+
+
+def test_cents_add_up_to_the_limit() -> None:
+    account = Account({"m": Price(input=1, output=1)}, Budget(max_cost=0.1))
+    for _ in range(10):
+        account.sending("m")
+        settle(account, REQUEST, Reply("x", Usage(10_000, 0)))
+    with pytest.raises(BudgetSpent):
+        account.sending("m")

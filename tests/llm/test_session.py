@@ -232,7 +232,8 @@ def test_with_a_third_of_the_replies_faulty_everything_is_answered(
     account = drive(settings_of(concurrency=concurrency, attempts=12), 60, tmp_path / "c")
     assert account.answered_calls == 180
     assert account.failures == {}
-    assert account.calls == len(server.calls) > 220
+    # A call on a connection that the server is just cutting is sent and never received.
+    assert account.calls >= len(server.calls) > 220
 
 
 def test_retries_count_as_calls(server: FakeServer, settings_of: Settings, tmp_path: Path) -> None:

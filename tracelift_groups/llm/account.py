@@ -15,6 +15,9 @@ from tracelift_groups.llm.settings import ModelSettings
 # Failures for which nobody is paid, unless the server says so.
 _FREE = frozenset({"unavailable", "bad_request", "too_long"})
 
+# Ten cents added up one by one are less than a tenth of a dollar in binary.
+_ROUNDING = 1e-9
+
 
 class BudgetSpent(GateError):  # noqa: N818 - an end that the user chose
     """The most that the user allowed is spent; what was answered is stored."""
@@ -95,12 +98,24 @@ class Account:
         most_calls, most_dollars = self.budget.max_calls, self.budget.max_cost
         if most_calls is not None and self.calls + count > most_calls:
             raise BudgetSpent(f"--max-calls {most_calls} is reached: {self._spent()}")
-        if most_dollars is not None and self.dollars >= most_dollars:
+        if most_dollars is not None and self.dollars > most_dollars - _ROUNDING:
             raise BudgetSpent(f"--max-cost {most_dollars:g} is reached: {self._spent()}")
         self.calls += count
 
+    def pay(self, request: Request, answer: Answer) -> None:
+        """Book what an answer cost.
+
+        Whoever limits the calls under way must do this before another call takes the place of
+        this one: or more than those under way could be spent beyond the limit.
+        """
+        dollars = self._price(request, answer)
+        if dollars is not None:
+            self.dollars += dollars
+        elif not _is_free(answer):
+            self.unpriced += 1
+
     def answered(self, request: Request, answer: Answer) -> None:
-        """Count the answer to a call.
+        """Count the answer to a call, which is stored by now.
 
         Raises:
             UserError: There is a limit in dollars and the server does not count tokens.
@@ -111,18 +126,17 @@ class Account:
             self.failures[answer.reason] += 1
         self.input_tokens += answer.usage.input_tokens or 0
         self.output_tokens += answer.usage.output_tokens or 0
+        unknown = self._price(request, answer) is None and not _is_free(answer)
+        if unknown and self.budget.max_cost is not None:
+            raise UserError(
+                "the server does not say how many tokens a call took, so --max-cost cannot be kept",
+                way_out="use --max-calls",
+            )
+
+    def _price(self, request: Request, answer: Answer) -> float | None:
+        """US dollars for an answer; None where the price or the tokens are not known."""
         price = self.prices.get(request.model)
-        dollars = price.of(answer.usage, batch=self.batch) if price else None
-        if dollars is not None:
-            self.dollars += dollars
-        elif not (isinstance(answer, Failed) and answer.reason in _FREE):
-            self.unpriced += 1
-            if self.budget.max_cost is not None:
-                raise UserError(
-                    "the server does not say how many tokens a call took, so --max-cost cannot "
-                    "be kept",
-                    way_out="use --max-calls",
-                )
+        return price.of(answer.usage, batch=self.batch) if price else None
 
     def reused(self, count: int = 1) -> None:
         """Count answers that were there already."""
@@ -152,3 +166,7 @@ class Account:
             f"{self.calls} calls, {tokens} tokens{money} spent, and every answer is stored - "
             "the same command goes on from there"
         )
+
+
+def _is_free(answer: Answer) -> bool:
+    return isinstance(answer, Failed) and answer.reason in _FREE

@@ -275,6 +275,7 @@ class BatchSession:
                     self._lose(request, outcome)
                 else:
                     answered += 1
+                    self.account.pay(request, outcome)
                     self.account.answered(request, self.cache.put(request, outcome))
         for error in (batch.errors.data or []) if batch.errors else []:
             troubles[self._redactor(error.message or error.code or "")] += 1

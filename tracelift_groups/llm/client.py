@@ -178,6 +178,8 @@ class Endpoint:
             except UserError as error:
                 self.stop(error)  # before the next in the queue is let in
                 raise
+            if not isinstance(outcome, Trouble):
+                self.account.pay(request, outcome)  # before that, too
             turn = outcome.turn if isinstance(outcome, Trouble) else None
             if pause_s is not None:
                 self.limiter.pause(pause_s)

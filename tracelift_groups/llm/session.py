@@ -120,6 +120,8 @@ class Session:
             if self._endpoint is None:
                 self.account.sending(request.model)
             answer = await self._asker.ask(request)
+            if self._endpoint is None:
+                self.account.pay(request, answer)
             if self.cache is not None:
                 answer = self.cache.put(request, answer)
             self.account.answered(request, answer)
