@@ -18,6 +18,7 @@ from tracelift_groups.llm.opening import Script
 from tracelift_groups.plan import Plan
 from tracelift_groups.seeds import SeedSource
 from tracelift_groups.shards import Shard, merge
+from tracelift_groups.store import Journal
 
 SCRIPTED = {"plan": Plan(engine="auto", rubric="judge", model="scripted"), "model": Script()}
 
@@ -189,3 +190,32 @@ def test_a_folder_that_holds_something_else_is_left_alone(
     before = run_bytes(tmp_path / "run")
     assert "other inputs or options" in told(parts, tmp_path / "run")
     assert run_bytes(tmp_path / "run") == before
+
+
+def test_what_another_build_has_made_is_not_cleared(
+    seeds: Path, parts: list[Path], tmp_path: Path
+) -> None:
+    """Neither one that is not finished nor a part of one, this build's own among them."""
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    journal = Journal(begun, {"another": "build"})
+    journal.append(['{"id": "a", "rejected": {}}'])
+    journal.close()
+    elsewhere = Path(shutil.copytree(parts[0], tmp_path / "elsewhere"))
+    for out in (begun, elsewhere):
+        before = run_bytes(out)
+        assert "other inputs or options" in told(parts, out)
+        assert run_bytes(out) == before
+
+
+def test_a_merge_that_was_killed_begins_anew(parts: list[Path], tmp_path: Path) -> None:
+    merge(parts, tmp_path / "want")
+    mark = json.loads((parts[0] / "shard.json").read_text())["build"]
+    out = tmp_path / "out"
+    out.mkdir()
+    journal = Journal(out, mark)
+    with (parts[0] / "journal.jsonl").open() as lines:
+        journal.append([lines.readlines()[1].rstrip("\n")])
+    journal.close()
+    merge(parts, out)
+    assert run_bytes(out) == run_bytes(tmp_path / "want")

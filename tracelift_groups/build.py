@@ -100,6 +100,7 @@ def fingerprint(options: BuildOptions) -> dict[str, Any]:
     }
     if options.plan.asks:
         mark["prompts"] = _hashes(asset("prompts"), "*.jinja")
+        mark["prompts"] |= _hashes(asset("perturbations"), "dimensions.yaml")
     if isinstance(options.model, Script) and options.model.seeds:
         mark["script"] = _hashed(options.model.seeds)
     return mark

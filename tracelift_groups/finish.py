@@ -27,6 +27,7 @@ from tracelift_groups.tables import write_groups
 # The words probe holds its texts in memory and takes two seconds per thousand groups; beyond
 # this many groups it looks at every n-th.
 _PROBED_GROUPS = 1500
+_NOTHING_SPENT = {"model_calls": 0, "tokens": 0, "usd": 0.0}
 
 
 def finish(
@@ -68,7 +69,10 @@ def finish(
     ordered = sorted(rejected, key=lambda one: (one.seed_id or "", one.where, one.reason))
     lines = "".join(f"{one.model_dump_json()}\n" for one in ordered)
     store.write_atomically(out / store.REJECTED, lines)
-    drafts = _rejected_traces(out, journal) if "model" in mark else None
+    drafts, spent = None, dict(_NOTHING_SPENT)
+    if "model" in mark:
+        drafts, tallies = _of_models(out, journal)
+        spent = _spent(tallies, prices, batch=batch)
     said = judges.summary()
     manifest = {
         "build": mark,
@@ -83,7 +87,7 @@ def finish(
         "probes": probes,
         **({"judges": said} if said else {}),
         **({"sandbox": isolation} if isolation else {}),
-        "spent": _spent(journal, prices, batch=batch),
+        "spent": spent,
     }
     store.write_atomically(out / store.CARD, render_card(manifest))
     store.write_atomically(out / store.MANIFEST, json.dumps(manifest, indent=2) + "\n")
@@ -111,29 +115,38 @@ def _survey(
     return assign_splits(problems, run_seed), probes
 
 
-def _rejected_traces(out: Path, journal: store.Journal) -> dict[str, dict[str, int]]:
-    """Write what models wrote in vain; return how often, by reason, for each kind and for twins."""
+def _of_models(
+    out: Path, journal: store.Journal
+) -> tuple[dict[str, dict[str, int]], dict[str, Counter[str]]]:
+    """Write what models wrote in vain, and add up what they were asked.
+
+    Returns:
+        How often drafts were rejected, by reason, for each kind and for twins; and for each model
+        its calls and tokens.
+    """
     counted: dict[str, Counter[str]] = {}
+    tallies: dict[str, Counter[str]] = {}
     lines = []
     for line in journal.lines():
         for trace in line.get("rejected_traces", ()):
             counted.setdefault(trace["kind"] or trace["role"], Counter())[trace["reason"]] += 1
             lines.append(json.dumps(trace, ensure_ascii=False) + "\n")
+        for model, tally in line.get("spent", {}).items():
+            tallies.setdefault(model, Counter()).update(tally)
     store.write_atomically(out / store.REJECTED_TRACES, "".join(lines))
-    return {name: dict(sorted(counts.items())) for name, counts in sorted(counted.items())}
+    drafts = {name: dict(sorted(counts.items())) for name, counts in sorted(counted.items())}
+    return drafts, tallies
 
 
-def _spent(journal: store.Journal, prices: Mapping[str, Price], *, batch: bool) -> dict[str, Any]:
+def _spent(
+    tallies: Mapping[str, Counter[str]], prices: Mapping[str, Price], *, batch: bool
+) -> dict[str, Any]:
     """What the replies cost that the run rests on, by model, wherever they were taken from.
 
     That does not depend on crashes: calls that were lost with one are not in it.
     """
-    tallies: dict[str, Counter[str]] = {}
-    for line in journal.lines():
-        for model, tally in line.get("spent", {}).items():
-            tallies.setdefault(model, Counter()).update(tally)
     if not tallies:
-        return {"model_calls": 0, "tokens": 0, "usd": 0.0}
+        return dict(_NOTHING_SPENT)
     by_model = {
         model: {
             "calls": tally["calls"],

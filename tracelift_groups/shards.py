@@ -100,6 +100,8 @@ def merge(shards: Sequence[Path], out: Path) -> dict[str, Any]:
         if done["build"] == first["build"]:
             return done
         raise store.other_build(out)
+    if (out / store.SHARD).exists():
+        raise store.other_build(out)
     return _merged(list(by_name.values()), parts, out)
 
 
@@ -110,6 +112,8 @@ def _merged(
 ) -> dict[str, Any]:
     first = parts[paths[0]]
     mark = first["build"]
+    store.prepare(out, resume=True)
+    store.Journal(out, mark).close()  # refuses what another build has made; a merge begins anew
     store.prepare(out, resume=False)
     journal = store.Journal(out, mark)
     try:

@@ -66,6 +66,11 @@ def test_what_was_amiss_is_counted() -> None:
     assert told == "3 samples: 1 answer_mismatch, 1 no_answer, 1 truncated"
 
 
+def test_an_endless_reasoning_is_not_even_parsed() -> None:
+    endless = {**GOOD, "reasoning": GOOD["reasoning"] + " Think again." * 2000}
+    assert amiss(seed(), plan(), endless, endless, endless) == "3 samples: 3 too_long"
+
+
 def test_prose_without_sums_serves_a_model_and_no_rules() -> None:
     assert amiss(seed(), plan(), PROSE, PROSE, PROSE) == "3 samples: 3 no_equation"
     for engine in ("llm", "auto"):

@@ -32,6 +32,16 @@ class Text(Protocol):
         ...
 
 
+def step_at(trace: Text, offset: int) -> int:
+    """The step that a character of the text belongs to."""
+    position = 0
+    for number, step in enumerate(trace.steps):
+        position = trace.text.index(step, position) + len(step)
+        if offset <= position:
+            return number
+    return len(trace.steps) - 1
+
+
 class Flawed(Protocol):
     """A certified flaw."""
 

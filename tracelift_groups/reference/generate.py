@@ -17,26 +17,32 @@ from tracelift_groups.plan import Plan
 from tracelift_groups.prompts import render_prompt
 from tracelift_groups.reference import NoReference
 
-S = TypeVar("S", bound=BaseModel)
 R = TypeVar("R")
 
 
-class Solved(BaseModel):
-    """A reasoning and the answer that it leads to."""
+# Characters; longer ones take seconds to parse and serve nobody.
+_LONGEST = 16_000
 
+
+class _Reasoned(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reasoning: str
+
+
+class Solved(_Reasoned):
+    """A reasoning and the answer that it leads to."""
+
     answer: str
 
 
-class Planned(BaseModel):
+class Planned(_Reasoned):
     """A plan and the program that follows from it."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    reasoning: str
     program: str
+
+
+S = TypeVar("S", bound=_Reasoned)
 
 
 def generated(
@@ -70,6 +76,9 @@ def generated(
         reply = yield from ask(plan.request("reference", prompt, sample), shape)
         if isinstance(reply, Failed):
             amiss[reply.reason] += 1
+            continue
+        if len(reply.reasoning) > _LONGEST:
+            amiss["too_long"] += 1
             continue
         try:
             return confirm(reply)

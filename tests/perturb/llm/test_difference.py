@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
-from tracelift_groups.perturb.llm.difference import difference, quoted_step, step_at, styles
+from tracelift_groups.perturb.llm.difference import difference, quoted_step, styles
+from tracelift_groups.perturb.made import step_at
 
 
 @pytest.mark.parametrize(
@@ -126,6 +129,11 @@ def test_the_marks_that_a_text_uses(text: str, marks: set[str]) -> None:
     assert styles(text) == marks
 
 
+class Written(NamedTuple):
+    text: str
+    steps: tuple[str, ...]
+
+
 STEPS = ("The trays hold 84 rolls.", "After the sale 34 are left.", "They fill 17 bags.")
 
 
@@ -134,11 +142,11 @@ def test_the_step_of_a_character(separator: str) -> None:
     text = separator.join(STEPS)
     for number, step in enumerate(STEPS):
         start = text.index(step)
-        assert step_at(text, STEPS, start) == number
-        assert step_at(text, STEPS, start + len(step) - 1) == number
-        assert step_at(text, STEPS, start + len(step)) == number
-    assert step_at("a\nb\na\nc", ("a", "b", "a", "c"), 5) == 2
-    assert step_at("a", ("a",), 99) == 0
+        assert step_at(Written(text, STEPS), start) == number
+        assert step_at(Written(text, STEPS), start + len(step) - 1) == number
+        assert step_at(Written(text, STEPS), start + len(step)) == number
+    assert step_at(Written("a\nb\na\nc", ("a", "b", "a", "c")), 5) == 2
+    assert step_at(Written("a", ("a",)), 99) == 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tracelift_groups.perturb.code.runs import Runs, sandbox_of
 from tracelift_groups.perturb.code.text import CodeTrace, is_heading
 from tracelift_groups.perturb.code.twins import can_go
 from tracelift_groups.perturb.code.wording import normal
-from tracelift_groups.perturb.made import is_written
+from tracelift_groups.perturb.made import is_written, step_at
 from tracelift_groups.perturb.template import Template, load_templates
 from tracelift_groups.perturb.wording import giveaway
 from tracelift_groups.records import Certificate, Group, Trace
@@ -116,12 +116,12 @@ def _place(exhibit: Exhibit) -> _Place:
     change = changes[0]
     if change.after is None:
         start = _gap(exhibit, change)
-        return _Place(_step_at(flawed, start), start, start, change.before.text)
+        return _Place(step_at(flawed, start), start, start, change.before.text)
     offset = _offset(flawed, change.after.line) + change.after.start
     one, two = change.before.text, change.after.text
     head, tail = _common(one, two)
     start, end = offset + head, offset + len(two) - tail
-    return _Place(_step_at(flawed, start), start, end, one[head : len(one) - tail])
+    return _Place(step_at(flawed, start), start, end, one[head : len(one) - tail])
 
 
 def _gap(exhibit: Exhibit, change: Change) -> int:
@@ -153,16 +153,6 @@ def _common(one: str, two: str) -> tuple[int, int]:
     ):
         tail = min(last[-1].size, len(first) - head, len(second) - head)
     return len("".join(first[:head])), len("".join(first[len(first) - tail :]))
-
-
-def _step_at(trace: CodeTrace, offset: int) -> int:
-    """The step that a character of the text belongs to."""
-    position = 0
-    for number, step in enumerate(trace.steps):
-        position = trace.text.index(step, position) + len(step)
-        if offset <= position:
-            return number
-    return len(trace.steps) - 1
 
 
 def _share(template: Template, exhibit: Exhibit) -> float:

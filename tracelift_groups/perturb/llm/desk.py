@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from tracelift_groups.perturb.llm.difference import Difference, difference, step_at, styles
+from tracelift_groups.perturb.llm.difference import Difference, difference, styles
 from tracelift_groups.perturb.llm.shapes import Perturbed, PerturbedPlan
-from tracelift_groups.perturb.made import BY_MODEL, Text
+from tracelift_groups.perturb.made import BY_MODEL, Text, step_at
 from tracelift_groups.perturb.template import Template
 from tracelift_groups.perturb.wording import giveaway
 from tracelift_groups.records import Certificate, Severity
@@ -159,7 +159,7 @@ def judged(
         kind=template.id,
         operator=BY_MODEL,
         severity=severity,
-        step=step_at(trace.text, trace.steps, found.start),
+        step=step_at(trace, found.start),
         start=found.start,
         end=found.end,
         before=found.before,

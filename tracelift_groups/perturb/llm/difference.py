@@ -103,16 +103,6 @@ def styles(text: str) -> frozenset[str]:
     return frozenset(name for name, pattern in _STYLES.items() if pattern.search(text))
 
 
-def step_at(text: str, steps: Sequence[str], offset: int) -> int:
-    """The step that a character of the text belongs to."""
-    position = 0
-    for number, step in enumerate(steps):
-        position = text.index(step, position) + len(step)
-        if offset <= position:
-            return number
-    return len(steps) - 1
-
-
 def quoted_step(steps: Sequence[str], quote: str) -> int | None:
     """The step that a judge quotes; None where less than half of its words are in any step."""
     words = set(_TOKEN.findall(quote.lower()))
