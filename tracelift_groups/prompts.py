@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateSyntaxError
 
 from tracelift_groups.assets import asset
+from tracelift_groups.errors import UserError
+
+_SUFFIX = ".jinja"
 
 
 @lru_cache(maxsize=1)
@@ -20,10 +24,38 @@ def _environment() -> Environment:
     )
 
 
-def render_prompt(name: str, **values: object) -> str:
-    """Render ``prompts/<name>.jinja``.
+def prompt_source(name: str) -> str:
+    """Return the text of a prompt: ``prompts/<name>.jinja``, or a file whose path ends in .jinja.
 
     Raises:
+        UserError: No such file.
+    """
+    path = Path(name) if name.endswith(_SUFFIX) else Path(asset("prompts", f"{name}{_SUFFIX}"))
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"no such prompt ({error.strerror})",
+            where=name,
+            way_out=f"name one of prompts/ or give the path of a {_SUFFIX} file",
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _template(name: str) -> Template:
+    if not name.endswith(_SUFFIX):
+        return _environment().get_template(f"{name}{_SUFFIX}")
+    try:
+        return _environment().from_string(prompt_source(name))
+    except TemplateSyntaxError as error:
+        raise UserError(f"line {error.lineno}: {error.message}", where=name) from error
+
+
+def render_prompt(name: str, **values: object) -> str:
+    """Render a prompt of ``prompts/`` by name, or a ``.jinja`` file by its path.
+
+    Raises:
+        UserError: No such file, or no template.
         jinja2.UndefinedError: The prompt uses a value that was not given.
     """
-    return _environment().get_template(f"{name}.jinja").render(**values).strip()
+    return _template(name).render(**values).strip()

@@ -1,0 +1,43 @@
+"""Groups from wherever they lie: a run folder, Parquet, or JSONL in the published layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tracelift_groups.errors import UserError
+from tracelift_groups.formats import read_tracelift
+from tracelift_groups.records import Group
+from tracelift_groups.store import run_files
+from tracelift_groups.tables import read_groups
+
+
+def groups_of(source: Path, split: str | None = None) -> Iterator[Group]:
+    """Yield the groups of a run folder or a file, one at a time.
+
+    Args:
+        source: A run folder, a ``.parquet`` file of groups, or JSONL in the published layout.
+        split: Only the groups of this split.
+
+    Raises:
+        UserError: Nothing there that holds groups, or no such split.
+    """
+    if source.is_dir():
+        files = run_files(source)
+        if split is not None and split not in files:
+            raise UserError(
+                f"no split '{split}'", where=str(source), way_out=f"one of {', '.join(files)}"
+            )
+        for name, path in files.items():
+            if split in (None, name):
+                yield from read_groups(str(path))
+        return
+    if not source.is_file():
+        raise UserError("no such file or run folder", where=str(source))
+    if source.suffix == ".parquet":
+        groups = read_groups(str(source))
+    elif source.name.endswith((".jsonl", ".jsonl.gz")):
+        groups = read_tracelift(source)
+    else:
+        raise UserError("not a run folder, .parquet or .jsonl file", where=str(source))
+    yield from (group for group in groups if split in (None, group.split))

@@ -1,0 +1,108 @@
+"""The reasoning in what a planner wrote: what is in its tags, without the executor's work.
+
+A reasoning is reason-only. A final answer stated in it, or a program, would let the executor copy:
+the planner would be paid for answers, not for reasoning. Such lines are taken out before anybody
+reads the text, and it is counted.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import NamedTuple
+
+from tracelift_groups.records import Domain
+
+OPEN, CLOSE = "<reasoning>", "</reasoning>"
+_TAG = re.compile(r"</?reasoning>")
+# The forms that verifiers read an answer from, at the beginning of a line or of its last sentence.
+_STATES_ANSWER = re.compile(
+    r"(?:^|(?<=[.!?;]))[ \t]*(?:"
+    r"####[^\n]*"
+    r"|\**(?:so|thus|hence|therefore)?,?[ \t]*\**(?:the|my|our)?[ \t]*\**(?:final[ \t]+)?answer"
+    r"\**[ \t]*(?:is\b|[:=])[^\n]*"
+    r")",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANSWER_TAG = re.compile(r"<answer>.*?(?:</answer>|\Z)", re.IGNORECASE | re.DOTALL)
+_BOXED = re.compile(r"[^\n.!?;]*\\boxed\b[^\n]*")
+_FENCE = re.compile(
+    r"^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
+)
+_DEFINES = re.compile(
+    r"^(?:def \w+\(|class \w+[:(]|import \w|from [\w.]+ import )[^\n]*"
+    r"(?:\n(?:[ \t]+[^\n]*|[ \t]*))*",
+    re.MULTILINE,
+)
+_LEAKS = {"math": (_ANSWER_TAG, _STATES_ANSWER, _BOXED), "code": (_FENCE, _DEFINES)}
+
+
+class Format(enum.StrEnum):
+    """What is in a completion."""
+
+    OK = "ok"
+    NO_TAGS = "no_tags"
+    UNCLOSED = "unclosed"
+    SEVERAL = "several"
+    """More tags than one pair: a text that games whoever looks for the first or the last one."""
+    EMPTY = "empty"
+    """Nothing between the tags, or nothing but a stated answer or a program."""
+
+
+class Reasoning(NamedTuple):
+    """The reasoning of a completion.
+
+    Attributes:
+        text: For the executor and the reward model; empty unless the format is OK.
+        format: What was found.
+        leaked: Whether an answer or a program was taken out.
+        outside: Characters beside the tags, which nobody reads.
+    """
+
+    text: str
+    format: Format
+    leaked: bool = False
+    outside: int = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a reasoning to work from."""
+        return self.format is Format.OK
+
+
+def extract(completion: str, domain: Domain, *, prefilled: bool = False) -> Reasoning:
+    """Find the reasoning in a completion.
+
+    Args:
+        completion: What the planner wrote.
+        domain: What counts as the executor's work: a stated answer, or a program.
+        prefilled: Whether the prompt ended with the opening tag; a model that repeats it is not
+            held to have written two.
+    """
+    text = completion
+    if prefilled and not text.lstrip().startswith(OPEN):
+        text = f"{OPEN}{text}"
+    tags = _TAG.findall(text)
+    if OPEN not in tags:
+        return Reasoning("", Format.NO_TAGS)
+    if tags == [OPEN]:
+        return Reasoning("", Format.UNCLOSED)
+    if tags != [OPEN, CLOSE]:
+        return Reasoning("", Format.SEVERAL)
+    before, _, rest = text.partition(OPEN)
+    inside, _, after = rest.partition(CLOSE)
+    kept = without_leak(inside, domain)
+    outside = len(before.strip()) + len(after.strip())
+    leaked = kept != inside
+    return Reasoning(kept.strip(), Format.OK if kept.strip() else Format.EMPTY, leaked, outside)
+
+
+def without_leak(text: str, domain: Domain) -> str:
+    """Return a reasoning without stated answers (math) or programs (code); else unchanged.
+
+    An equation that ends in the answer is reasoning and stays; so does a name or an expression
+    quoted in a plan.
+    """
+    for pattern in _LEAKS[domain]:
+        text = pattern.sub("", text)
+    return text
