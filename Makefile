@@ -11,6 +11,7 @@ export OMP_NUM_THREADS ?= 1
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[synthetic]"
 	touch $@
 
 demo: $(VENV)/.ready

@@ -12,6 +12,7 @@ from tracelift_groups.perturb.template import load_templates
 # What the sources' own texts are under, as the Hub names it; of a user's file we know nothing.
 _LICENSES = {
     "gsm8k": "mit",
+    "gsm-symbolic": "apache-2.0",
     "opencodereasoning": "cc-by-4.0",
     "sample": "apache-2.0",
     "sample-code": "apache-2.0",

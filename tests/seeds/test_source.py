@@ -29,6 +29,8 @@ def file(tmp_path: Path) -> Path:
         ("sample", {"statements": Path(__file__)}, "--statements is for"),
         ("gsm8k", {"responses": 2}, "--responses is for"),
         ("sample-code", {"file": Path(__file__)}, "the sample-code source brings its own seeds"),
+        ("gsm-symbolic", {"file": Path(__file__)}, "draws its problems and reads no data"),
+        ("gsm-symbolic", {"hub_split": "test"}, "draws its problems and reads no data"),
     ],
 )
 def test_options_that_do_not_go_together(name: str, more: dict[str, Any], words: str) -> None:
@@ -69,6 +71,7 @@ def test_every_source_but_jsonl_has_a_domain_of_its_own() -> None:
     domains = {name: SeedSource(name).domain for name in SOURCES if name != "jsonl"}
     assert domains == {
         "gsm8k": "math",
+        "gsm-symbolic": "math",
         "sample": "math",
         "opencodereasoning": "code",
         "sample-code": "code",

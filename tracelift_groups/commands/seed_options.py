@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tracelift_groups.seeds import SOURCES, SeedSource
+from tracelift_groups.seeds import SOURCES, SeedSource, gsm_symbolic
 from tracelift_groups.seeds.jsonl import parse_map
 
 _OPTIONS = (
@@ -60,7 +60,11 @@ _OPTIONS = (
         show_default=True,
         help="For opencodereasoning: responses to take of each question.",
     ),
-    click.option("--limit", type=click.IntRange(min=1), help="Read at most this many rows."),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        help="Read at most this many rows (gsm-symbolic, which has no end: 1000 unless given).",
+    ),
     click.option(
         "--seed", type=int, default=0, show_default=True, help="Seed of everything drawn at random."
     ),
@@ -81,8 +85,12 @@ def seed_options(function: Callable[..., None]) -> Callable[..., None]:
         statements_file: Path | None,
         responses: int,
         limit: int | None,
+        seed: int,
         **others: Any,
     ) -> None:
+        if source_name == gsm_symbolic.NAME and limit is None:
+            limit = gsm_symbolic.DEFAULT_LIMIT
+            click.echo(f"{source_name} has no end: {limit} problems; --limit N for more", err=True)
         source = SeedSource(
             name=source_name,
             file=seeds_file,
@@ -92,8 +100,9 @@ def seed_options(function: Callable[..., None]) -> Callable[..., None]:
             tests=tests_file,
             statements=statements_file,
             responses=responses,
+            draw=seed if source_name == gsm_symbolic.NAME else 0,
         )
-        function(source=source, **others)
+        function(source=source, seed=seed, **others)
 
     decorated: Callable[..., None] = command
     for option in reversed(_OPTIONS):

@@ -16,10 +16,10 @@ from typing import Any, Literal
 from tracelift_groups.assets import asset
 from tracelift_groups.errors import UserError
 from tracelift_groups.records import Rejected, Seed
-from tracelift_groups.seeds import gsm8k, jsonl, opencodereasoning
+from tracelift_groups.seeds import gsm8k, gsm_symbolic, jsonl, opencodereasoning
 from tracelift_groups.seeds.rows import Row, read_rows, row_files
 
-SOURCES = ("gsm8k", "opencodereasoning", "jsonl", "sample", "sample-code")
+SOURCES = ("gsm8k", "gsm-symbolic", "opencodereasoning", "jsonl", "sample", "sample-code")
 
 _BUNDLED = {"sample": "math.jsonl", "sample-code": "code.jsonl"}
 _OCR_SPLITS = {"split_0": ("split_0",), "split_1": ("split_1",), "all": ("split_0", "split_1")}
@@ -46,6 +46,8 @@ class SeedSource:
     """For ``opencodereasoning``: seeds of one question."""
     bare: bool = False
     """For ``jsonl``: rows need no reasoning, nor a program, since a model writes them."""
+    draw: int = 0
+    """For ``gsm-symbolic``: the seed that its problems are drawn with."""
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is read.
@@ -60,6 +62,11 @@ class SeedSource:
         if self.name in _BUNDLED and self.file is not None:
             raise UserError(
                 f"the {self.name} source brings its own seeds", way_out="drop --seeds, or use jsonl"
+            )
+        if self.name == gsm_symbolic.NAME and (self.file or self.hub_split):
+            raise UserError(
+                f"the {self.name} source draws its problems and reads no data",
+                way_out="drop --seeds and --hub-split, or use jsonl",
             )
         if self.fields and self.name != "jsonl":
             raise UserError("--map is for --source jsonl", way_out="drop --map")
@@ -123,6 +130,9 @@ class SeedSource:
             options["responses"] = self.responses
             joined = {"statements": self.statements, "tests": self.tests}
             options["joined"] = [name for name, path in joined.items() if path is not None]
+        if self.name == gsm_symbolic.NAME:
+            options |= {"limit": self._rows, "hub_split": None, "draw": self.draw}
+            options["generator"] = gsm_symbolic.generator_version()
         return options
 
     @property
@@ -133,7 +143,7 @@ class SeedSource:
             UserError: The file cannot be read.
         """
         if self.name != "jsonl":
-            return "math" if self.name in ("gsm8k", "sample") else "code"
+            return "math" if self.name in ("gsm8k", gsm_symbolic.NAME, "sample") else "code"
         for row in self._file_rows():
             if isinstance(row, Row) and (found := jsonl.domain_of(row, self.fields)):
                 return found
@@ -143,9 +153,18 @@ class SeedSource:
     def _hub_split(self) -> str:
         return self.hub_split or ("all" if self.name == opencodereasoning.NAME else "train")
 
+    @property
+    def _rows(self) -> int | None:
+        """The limit, also where none is given and the source has no end."""
+        if self.name == gsm_symbolic.NAME and self.limit is None:
+            return gsm_symbolic.DEFAULT_LIMIT
+        return self.limit
+
     def __iter__(self) -> Iterator[Seed | Rejected]:
         if self.name == opencodereasoning.NAME:
             return self._opencodereasoning()
+        if self.name == gsm_symbolic.NAME:
+            return islice(gsm_symbolic.seeds(self.draw), self._rows)
         return islice(self._plain(), self.limit)
 
     def _file_rows(self) -> Iterator[Row | Rejected]:
