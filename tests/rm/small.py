@@ -9,9 +9,9 @@ import torch
 
 from tracelift_groups.rm.backbone import make_backbone
 from tracelift_groups.rm.folder import save_native
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.model import RewardModel
 from tracelift_groups.rm.recipe import Recipe
-from tracelift_groups.rm.score import Item
 from tracelift_groups.rm.tokenizer import train_tokenizer
 
 SCRATCH = {"hidden": 32, "layers": 2, "heads": 4, "kv_heads": 2, "feed_forward": 64}

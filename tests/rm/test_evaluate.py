@@ -11,8 +11,8 @@ from tracelift_groups.audit.probes import length_probe, trace_rows
 from tracelift_groups.records import Group
 from tracelift_groups.rm.baselines import SIMPLE
 from tracelift_groups.rm.evaluate import evaluate_groups, evaluate_traces
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.report import as_data, headline, markdown
-from tracelift_groups.rm.score import Item
 from tracelift_groups.rm.traces import JudgedTrace
 from tracelift_groups.tables import read_groups
 

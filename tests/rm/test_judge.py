@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tracelift_groups.errors import UserError
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.judge import Judge, RemoteScorer, key_from, load_judge, read_reply
-from tracelift_groups.rm.score import Item
 
 ITEMS = [Item("p", "r" * n, "code", "t") for n in range(1, 4)]
 

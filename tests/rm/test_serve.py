@@ -17,8 +17,9 @@ import pytest
 
 from tests.conftest import Tlg
 from tests.rm.small import ITEMS, save_small
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.judge import RemoteScorer
-from tracelift_groups.rm.score import Item, Scorer
+from tracelift_groups.rm.score import Scorer
 from tracelift_groups.rm.serve import BadRequestError, Limits, parse_items
 
 KEY = "k3y-of-the-server"

@@ -7,7 +7,8 @@ import pytest
 
 from tests.rm.small import SCRATCH, save_small, small_recipe
 from tracelift_groups.errors import UserError
-from tracelift_groups.rm.score import Item, Scorer
+from tracelift_groups.rm.item import Item
+from tracelift_groups.rm.score import Scorer
 from tracelift_groups.rm.text import Subject, TextEncoder, input_text
 from tracelift_groups.rm.tokenizer import load_tokenizer, train_tokenizer
 

@@ -20,9 +20,10 @@ from tracelift_groups.rm import loop
 from tracelift_groups.rm.assemble import assemble, merged, trained_names
 from tracelift_groups.rm.backbone import make_backbone
 from tracelift_groups.rm.data import TRAIN, VALIDATION, read_split
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.loop import Report
 from tracelift_groups.rm.recipe import Recipe, load_recipe
-from tracelift_groups.rm.score import Item, Scorer
+from tracelift_groups.rm.score import Scorer
 from tracelift_groups.rm.text import Subject, input_text
 from tracelift_groups.rm.tokenizer import load_tokenizer, train_tokenizer
 from tracelift_groups.rm.train import train

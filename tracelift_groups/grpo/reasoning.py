@@ -47,6 +47,8 @@ class Format(enum.StrEnum):
     """More tags than one pair: a text that games whoever looks for the first or the last one."""
     EMPTY = "empty"
     """Nothing between the tags, or nothing but a stated answer or a program."""
+    LEAKED = "leaked"
+    """A stated answer or a program in the reasoning, where that is forbidden."""
 
 
 class Reasoning(NamedTuple):

@@ -21,10 +21,10 @@ import numpy as np
 from tracelift_groups.records import Group
 from tracelift_groups.rm import metrics
 from tracelift_groups.rm.baselines import Baseline, Text
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.judge import ScoreItems
 from tracelift_groups.rm.locate import Located, Location, locate
 from tracelift_groups.rm.metrics import Bin, Bools, Estimate, Floats, Ints, Threshold, Wins
-from tracelift_groups.rm.score import Item
 from tracelift_groups.rm.traces import JudgedTrace
 
 

@@ -24,9 +24,10 @@ from tracelift_groups.rm.classifier import (
 from tracelift_groups.rm.device import device_named
 from tracelift_groups.rm.export_card import card
 from tracelift_groups.rm.folder import Native, save_native
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.loading import load_any
 from tracelift_groups.rm.published import save_published
-from tracelift_groups.rm.score import Item, Scorer
+from tracelift_groups.rm.score import Scorer
 from tracelift_groups.rm.text import Subject, TextEncoder, input_text
 from tracelift_groups.store import write_atomically
 

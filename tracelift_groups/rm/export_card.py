@@ -32,7 +32,8 @@ _NATIVE = """\
 
 ```python
 from pathlib import Path
-from tracelift_groups.rm.score import Item, Scorer
+from tracelift_groups.rm.item import Item
+from tracelift_groups.rm.score import Scorer
 
 scorer = Scorer.load(Path("{name}"))
 scorer.score([Item("What is 2 + 3?", "2 + 3 = 5.")])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tracelift_groups.errors import UserError
-from tracelift_groups.rm.score import Item, Scorer
+from tracelift_groups.rm.item import Item
 
 # Items of one call: enough for full batches, few enough that progress moves.
 _CHUNK = 256
@@ -75,6 +75,8 @@ def load_judge(
     if where.startswith(("http://", "https://")):
         key = None if key_env is None else key_from(key_env)
         return Judge(RemoteScorer(where, key), on_done)
+    from tracelift_groups.rm.score import Scorer
+
     scorer = Scorer.load(Path(where), device=device)
     return Judge(lambda items: [one.score for one in scorer.score(items)], on_done)
 
@@ -102,9 +104,9 @@ class RemoteScorer:
     def __init__(self, url: str, key: str | None = None) -> None:
         base = url.rstrip("/")
         self.url = base if base.endswith("/score") else f"{base}/score"
-        self._headers = {"content-type": "application/json"}
+        self.headers = {"content-type": "application/json"}
         if key is not None:
-            self._headers["authorization"] = f"Bearer {key}"
+            self.headers["authorization"] = f"Bearer {key}"
 
     def __call__(self, items: Sequence[Item]) -> list[float]:
         """Score items in one request.
@@ -112,8 +114,7 @@ class RemoteScorer:
         Raises:
             UserError: Out of reach, refused, or no reply of the protocol.
         """
-        body = json.dumps({"items": [_wire(item) for item in items]}).encode()
-        request = urllib.request.Request(self.url, body, self._headers)
+        request = urllib.request.Request(self.url, self.body(items), self.headers)
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
                 found = json.loads(reply.read())
@@ -123,6 +124,11 @@ class RemoteScorer:
         except (OSError, ValueError) as error:
             raise UserError(f"no answer from the server ({error})", where=self.url) from error
         return read_reply(found, len(items), self.url)
+
+    @staticmethod
+    def body(items: Sequence[Item]) -> bytes:
+        """Write the request that asks for the scores of some items."""
+        return json.dumps({"items": [_wire(item) for item in items]}).encode()
 
 
 def read_reply(reply: Any, count: int, where: str) -> list[float]:

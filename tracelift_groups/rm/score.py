@@ -8,23 +8,14 @@ from typing import NamedTuple
 
 import torch
 
-from tracelift_groups.records import Domain
 from tracelift_groups.rm.batch import collate, into_batches, to_device
 from tracelift_groups.rm.device import device_named
 from tracelift_groups.rm.folder import Native
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.loading import load_any
 from tracelift_groups.rm.text import Subject, TextEncoder
 
 _TOKENS_PER_BATCH = 16384
-
-
-class Item(NamedTuple):
-    """A reasoning text to score, with what it is about."""
-
-    problem: str
-    reasoning: str
-    domain: Domain = "math"
-    tests: str | None = None
 
 
 class Score(NamedTuple):

@@ -28,8 +28,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tracelift_groups.errors import UserError
+from tracelift_groups.rm.item import Item
 from tracelift_groups.rm.microbatch import MicroBatcher, QueueFullError
-from tracelift_groups.rm.score import Item
 
 _LOG = logging.getLogger("tracelift_groups.serve")
 

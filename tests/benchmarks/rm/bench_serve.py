@@ -70,7 +70,8 @@ def serve(kind: str, max_batch: int, port: int, folder: str) -> None:
     """Serve one of the two models until killed."""
     import uvicorn
 
-    from tracelift_groups.rm.score import Item, Scorer
+    from tracelift_groups.rm.item import Item
+    from tracelift_groups.rm.score import Scorer
     from tracelift_groups.rm.serve import Limits, make_app
 
     if kind == "stand-in":
