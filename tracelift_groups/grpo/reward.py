@@ -15,24 +15,18 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 from tracelift_groups.errors import UserError
-from tracelift_groups.grpo.formulas import Measured, Run, lowest, value
+from tracelift_groups.grpo.executor import Executor, Runs
+from tracelift_groups.grpo.formulas import Measured, lowest, value
 from tracelift_groups.grpo.judging import judge_all
 from tracelift_groups.grpo.models import Model, repeats_differ
 from tracelift_groups.grpo.problem import Problem
-from tracelift_groups.grpo.prompting import executor_prompt
 from tracelift_groups.grpo.reasoning import Format, Reasoning, extract
 from tracelift_groups.grpo.scorer import RmScorer
 from tracelift_groups.grpo.settings import RewardSettings
 from tracelift_groups.grpo.verifier import Verifier
-from tracelift_groups.llm.request import Answer, Failed, Reply, Request
 from tracelift_groups.rm.item import Item
 
 T = TypeVar("T")
-
-# What the executor itself did with what it was given: no answer, which is no success. Other
-# failures are of the endpoint and say nothing.
-_EXECUTORS_OWN = frozenset({"truncated", "refused", "empty", "too_long"})
-_NO_REPLY = Run(passed=False, pass_rate=0.0, ran=None)
 
 
 class Rollout(NamedTuple):
@@ -99,6 +93,7 @@ class Reward:
         self.settings, self.executor = settings, executor
         self._rm, self._judge = rm, judge
         self.verifier = verifier or Verifier()
+        self._executor = Executor(executor, self.verifier, settings)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="reward", daemon=True)
         self._thread.start()
@@ -159,12 +154,18 @@ class Reward:
             Item(problem.text, text, problem.domain, problem.tests)
             for problem, text in zip(problems, texts, strict=True)
         ]
-        runs, rm, judged = await asyncio.gather(
-            self._execute(problems, texts), self._rm_scores(items), self._verdicts(items)
+        runs, baselines, rm, judged = await asyncio.gather(
+            self._with_text(problems, texts),
+            self._baselines(problems),
+            self._rm_scores(items),
+            self._verdicts(items),
         )
         scores = [self._without_reasoning(reasoning) for reasoning in found]
         for place, number in enumerate(usable):
-            scores[number] = self._combine(found[number], runs[place], rm[place], judged[place])
+            baseline = baselines.get(problems[place])
+            scores[number] = self._combine(
+                found[number], runs[place], baseline, rm[place], judged[place]
+            )
         return scores
 
     def _extract(self, rollout: Rollout) -> Reasoning:
@@ -183,107 +184,53 @@ class Reward:
             return [None] * len(items)
         return await judge_all(self._judge, items)
 
-    async def _execute(self, problems: Sequence[Problem], texts: Sequence[str]) -> list[_Runs]:
-        """Run the executor with every text, and once for each problem without one."""
+    async def _with_text(self, problems: Sequence[Problem], texts: Sequence[str]) -> list[Runs]:
         wanted = self.settings
-        plans = [
-            self._requests(
-                problem, text, wanted.separate_run + wanted.needs_repeats * wanted.repeats
-            )
+        count = wanted.separate_run + wanted.needs_repeats * wanted.repeats
+        runs = (
+            self._executor.run(problem, text, count)
             for problem, text in zip(problems, texts, strict=True)
-        ]
-        baselines = {}
-        if wanted.needs_uplift:
-            baselines = {
-                problem.problem_id: self._requests(problem, None, wanted.baseline_repeats)
-                for problem in problems
-            }
-        first = {problem.problem_id: problem for problem in problems}
-        with_text = [self._judged(one, plan) for one, plan in zip(problems, plans, strict=True)]
-        without = [self._judged(first[name], plan) for name, plan in baselines.items()]
-        judged = await asyncio.gather(*with_text, *without)
-        known = dict(zip(baselines, judged[len(plans) :], strict=True))
-        return [
-            _Runs(tuple(with_it), known.get(problem.problem_id))
-            for problem, with_it in zip(problems, judged[: len(plans)], strict=True)
-        ]
+        )
+        return list(await asyncio.gather(*runs))
 
-    def _requests(self, problem: Problem, text: str | None, count: int) -> list[Request]:
-        wanted = self.settings
-        prompt = executor_prompt(problem, text, wanted.executor_prompt)
-        limit = wanted.max_tokens_math if problem.domain == "math" else wanted.max_tokens_code
-        return [
-            Request(
-                task="execute" if text is not None else "baseline",
-                model=self.executor.name,
-                prompt=prompt,
-                temperature=wanted.temperature,
-                max_tokens=limit,
-                sample=sample,
-                api=self.executor.api,
-            )
-            for sample in range(count)
-        ]
-
-    async def _judged(self, problem: Problem, requests: Sequence[Request]) -> tuple[Run | str, ...]:
-        answers = await self.executor.ask(requests)
-        return tuple(await asyncio.gather(*(self._run(problem, answer) for answer in answers)))
-
-    async def _run(self, problem: Problem, answer: Answer) -> Run | str:
-        """What one reply is worth, or why nothing is known."""
-        if isinstance(answer, Failed):
-            if answer.reason in _EXECUTORS_OWN:
-                return _NO_REPLY
-            return f"executor: {answer.reason} {answer.detail}".strip()
-        assert isinstance(answer, Reply)
-        outcome = await self.verifier.averify(problem, answer.text)
-        return outcome.run if outcome.valid else f"verifier: {outcome.detail}"
+    async def _baselines(self, problems: Sequence[Problem]) -> dict[Problem, Runs]:
+        """Run the executor without a reasoning, once for each problem."""
+        if not self.settings.needs_uplift:
+            return {}
+        count, once = self.settings.baseline_repeats, list(dict.fromkeys(problems))
+        runs = await asyncio.gather(*(self._executor.run(one, None, count) for one in once))
+        return dict(zip(once, runs, strict=True))
 
     def _without_reasoning(self, reasoning: Reasoning) -> Score:
         return Score(lowest(self.settings), True, _parts(reasoning), str(reasoning.format))
 
     def _combine(
-        self, reasoning: Reasoning, runs: _Runs, rm: float | None, judged: float | None
+        self,
+        reasoning: Reasoning,
+        runs: Runs,
+        baseline: Runs | None,
+        rm: float | None,
+        judged: float | None,
     ) -> Score:
-        settings, parts = self.settings, _parts(reasoning)
-        missing = runs.missing
-        separate = runs.with_text[0] if settings.separate_run else None
-        repeats = runs.with_text[settings.separate_run :]
+        settings = self.settings
+        apart = int(settings.separate_run)
+        repeats = runs._replace(runs=runs.runs[apart:])
         measured = Measured(
-            successes=_passed(repeats) if settings.needs_repeats else None,
-            baseline=None if runs.baseline is None else _passed(runs.baseline),
-            separate=separate if isinstance(separate, Run) else None,
+            successes=repeats.passed if settings.needs_repeats else None,
+            baseline=None if baseline is None else baseline.passed,
+            separate=runs.runs[0] if apart and not runs.missing else None,
             rm=rm,
             judge=judged,
         )
+        missing = runs.missing or (baseline.missing if baseline else "")
         if settings.needs_rm and rm is None:
             missing = missing or "the reward model gave no score"
         if settings.needs_judge and judged is None:
             missing = missing or "the judge gave no verdict"
-        parts |= _measured_parts(measured)
+        parts = _parts(reasoning) | _measured_parts(measured)
         if missing:
             return Score(None, False, parts, missing)
         return Score(value(settings, measured), True, parts)
-
-
-class _Runs(NamedTuple):
-    """Executor runs of one text and of its problem alone: verdicts, or why there is none."""
-
-    with_text: tuple[Run | str, ...]
-    baseline: tuple[Run | str, ...] | None
-
-    @property
-    def missing(self) -> str:
-        """Why something is not known; empty where all is."""
-        return next(
-            (one for one in (*self.with_text, *(self.baseline or ())) if isinstance(one, str)), ""
-        )
-
-
-def _passed(runs: Sequence[Run | str]) -> tuple[bool, ...] | None:
-    """Which runs passed; None where one of them is not known."""
-    known = [run.passed for run in runs if isinstance(run, Run)]
-    return tuple(known) if len(known) == len(runs) else None
 
 
 def _parts(reasoning: Reasoning) -> dict[str, float]:
