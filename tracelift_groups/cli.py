@@ -22,6 +22,7 @@ COMMANDS = {
     "eval-rm": "measure a reward model, with cheap scores beside it",
     "export-rm": "write a reward model for others to load, checked after saving",
     "serve-rm": "answer the /score requests of trainers",
+    "uplift": "what each trace is worth to a frozen executor",
     "doctor": "what works here: sandbox isolation, packages, GPU, a model's endpoint",
 }
 _GOES_ON = "what was finished is kept, the same command goes on"

@@ -140,6 +140,22 @@ class Certificate(Record):
         return self
 
 
+class Uplift(Record):
+    """What a trace changes for a frozen executor (``tlg uplift``)."""
+
+    executor: str
+    """The executor's name."""
+    success: Unit
+    """Share of the runs with the trace that solve the problem."""
+    baseline: Unit
+    """Share of the runs without any reasoning that do."""
+    uplift: float = Field(ge=-1.0, le=1.0)
+    """``success - baseline``."""
+    repeats: int = Field(ge=1)
+    baseline_repeats: int = Field(ge=1)
+    temperature: float = Field(ge=0.0, le=2.0)
+
+
 class Trace(Record):
     """One reasoning text: no final-answer line, no program.
 
@@ -158,6 +174,8 @@ class Trace(Record):
     parent_id: str | None = None
     judgements: tuple[Judgement, ...] | None = None
     """Where judges gave the labels: what each of them said."""
+    uplift: Uplift | None = None
+    """Where it was measured: what the trace is worth to an executor."""
 
     @property
     def sound(self) -> bool:

@@ -42,6 +42,18 @@ _CERTIFICATE = pa.struct(
     ]
 )
 
+_UPLIFT = pa.struct(
+    [
+        ("executor", pa.string()),
+        ("success", pa.float64()),
+        ("baseline", pa.float64()),
+        ("uplift", pa.float64()),
+        ("repeats", pa.int32()),
+        ("baseline_repeats", pa.int32()),
+        ("temperature", pa.float64()),
+    ]
+)
+
 
 def schema(dimensions: Sequence[str]) -> pa.Schema:
     """Return the schema of groups whose rubric has these dimensions."""
@@ -66,6 +78,7 @@ def schema(dimensions: Sequence[str]) -> pa.Schema:
             ("author", pa.string()),
             ("parent_id", pa.string()),
             ("judgements", pa.list_(judgement)),
+            ("uplift", _UPLIFT),
         ]
     )
     return pa.schema(
