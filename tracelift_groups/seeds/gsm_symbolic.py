@@ -33,7 +33,7 @@ _REQUEST = " Give the result as your final answer. Do not include units."
 _WHOLE_FLOAT = re.compile(r"(?<![\d.])(\d+)\.0(?!\.?\d)")
 _ROUNDED = re.compile(r"\d\.\d{7,}")
 # The generator draws the templates of a whole data set at once; the draws of a longer one begin
-# with those of a shorter one, so blocks of any length give the same items.
+# with those of a shorter one, so any lengths give the same items.
 _BLOCK = 1024
 
 
@@ -62,7 +62,7 @@ def items(seed: int) -> Iterator[tuple[int, dict[str, Any]]]:
     size = 0
     for number in count():
         if number >= size:
-            size = number + _BLOCK
+            size = _BLOCK + 2 * number
             config = generator.GSMSymbolicDatasetConfig(seed=seed, size=size)
             made = generator.GSMSymbolicDataset(config)
         yield made.task_indices[number], made[number]
