@@ -23,6 +23,7 @@ COMMANDS = {
     "export-rm": "write a reward model for others to load, checked after saving",
     "serve-rm": "answer the /score requests of trainers",
     "uplift": "what each trace is worth to a frozen executor",
+    "train-planner": "train a planner with the executor-grounded reward (GRPO)",
     "doctor": "what works here: sandbox isolation, packages, GPU, a model's endpoint",
 }
 _GOES_ON = "what was finished is kept, the same command goes on"

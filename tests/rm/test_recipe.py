@@ -10,7 +10,8 @@ import yaml
 from tests.conftest import ROOT
 from tracelift_groups.commands.train_rm import command
 from tracelift_groups.errors import UserError
-from tracelift_groups.rm.recipe import dump_recipe, load_recipe, parse_recipe
+from tracelift_groups.recipes import dump_recipe
+from tracelift_groups.rm.recipe import load_recipe, parse_recipe
 
 RECIPES = sorted((ROOT / "rm").glob("*.yaml"))
 LAUNCHERS = sorted((ROOT / "rm" / "accelerate").glob("*.yaml"))

@@ -34,7 +34,7 @@ def training_reporter(stream: TextIO) -> Callable[[Report], None]:
             return
         told = (now, now_at.accuracy)
         rate = (now_at.step - first[0]) / max(now - started, 1e-9)
-        left = _clock((now_at.steps - now_at.step) / rate)
+        left = clock((now_at.steps - now_at.step) / rate)
         text = (
             f"step {now_at.step}/{now_at.steps}, epoch {now_at.epoch}: loss {now_at.loss:.3f}, "
             f"{now_at.groups_per_s:.1f} groups/s, {left} left"
@@ -48,7 +48,8 @@ def training_reporter(stream: TextIO) -> Callable[[Report], None]:
     return report
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Write a duration as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging as _logging
+from transformers.utils import logging
 
 from tracelift_groups.errors import UserError
 from tracelift_groups.grpo.generate import Sampled, generate
@@ -18,6 +18,7 @@ from tracelift_groups.grpo.prompting import as_model_input
 from tracelift_groups.llm.request import Answer, Failed, Reply, Request, Usage
 from tracelift_groups.rm.device import device_named
 
+_logging: Any = logging
 _logging.disable_progress_bar()  # its bars for reading shards would tear ours
 _BATCH_TOKENS = 32_768
 _BATCH_ROWS = 128

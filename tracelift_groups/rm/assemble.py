@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tracelift_groups.errors import UserError
 from tracelift_groups.rm.backbone import make_backbone
 from tracelift_groups.rm.model import RewardModel
-from tracelift_groups.rm.recipe import Recipe
+from tracelift_groups.rm.recipe import Lora, Recipe
 
 
 def assemble(recipe: Recipe, tokenizer: Any) -> RewardModel:
@@ -29,7 +29,7 @@ def assemble(recipe: Recipe, tokenizer: Any) -> RewardModel:
     if recipe.checkpoint_activations:
         checkpoint_activations(backbone)
     if recipe.lora is not None:
-        backbone = _with_adapters(backbone, recipe)
+        backbone = add_adapters(backbone, recipe.lora)
     return RewardModel(backbone, hidden, recipe.pooling)
 
 
@@ -67,15 +67,19 @@ def merged(
     return model.eval()
 
 
-def _with_adapters(backbone: Any, recipe: Recipe) -> Any:
+def add_adapters(backbone: Any, lora: Lora) -> Any:
+    """Put adapters on a model; all else is frozen.
+
+    Raises:
+        UserError: It has no layer of the names that the recipe gives.
+    """
     from peft import LoraConfig, get_peft_model
 
-    assert recipe.lora is not None
     config = LoraConfig(
-        r=recipe.lora.rank,
-        lora_alpha=recipe.lora.alpha,  # type: ignore[arg-type]  # any number will do
-        lora_dropout=recipe.lora.dropout,
-        target_modules=list(recipe.lora.targets),
+        r=lora.rank,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # any number will do
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets),
     )
     try:
         return get_peft_model(backbone, config)

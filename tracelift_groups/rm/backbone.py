@@ -20,7 +20,7 @@ from tracelift_groups.rm.recipe import Recipe, Scratch
 _PACKAGE = "package:"
 _WEIGHT_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 # How the architectures call it: Llama's and Qwen's, BERT's, GPT-2's.
-_DROPOUTS = (
+DROPOUTS = (
     "attention_dropout",
     "hidden_dropout",
     "hidden_dropout_prob",
@@ -134,7 +134,7 @@ def make_backbone(recipe: Recipe, tokenizer: Any, *, quantized: bool = False) ->
         assert recipe.backbone.pretrained is not None
         folder = weights_folder(recipe.backbone.pretrained, recipe.backbone.revision)
         config = AutoConfig.from_pretrained(folder)
-        for name in _DROPOUTS:
+        for name in DROPOUTS:
             if hasattr(config, name):
                 setattr(config, name, recipe.backbone.dropout)
         frozen_half = recipe.lora is not None and recipe.precision == "bf16"

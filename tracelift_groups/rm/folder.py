@@ -18,9 +18,10 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from tracelift_groups.errors import UserError
+from tracelift_groups.recipes import dump_recipe
 from tracelift_groups.rm.backbone import attention_for
 from tracelift_groups.rm.model import RewardModel
-from tracelift_groups.rm.recipe import Recipe, dump_recipe, load_recipe
+from tracelift_groups.rm.recipe import Recipe, load_recipe
 from tracelift_groups.rm.tokenizer import load_tokenizer
 from tracelift_groups.store import write_atomically
 

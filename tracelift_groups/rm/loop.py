@@ -81,7 +81,7 @@ class Loop:
         every = recipe.evaluate_every or plan.steps_per_epoch
         progress = self._checkpoints.restore() or Progress(0, None)
         best, accuracy = progress.best, None
-        log = _MetricsLog(self._out / METRICS, progress.step, accelerator)
+        log = MetricsLog(self._out / METRICS, progress.step, accelerator)
         started, seen = time.monotonic(), 0
         self._model.train()
         for number in range(progress.step, plan.steps):
@@ -150,7 +150,7 @@ class Loop:
         return means, norm
 
 
-class _MetricsLog:
+class MetricsLog:
     """``metrics.jsonl`` and the trackers; a resumed training cuts off what it will write again."""
 
     def __init__(self, path: Path, step: int, accelerator: Accelerator) -> None:
@@ -161,6 +161,7 @@ class _MetricsLog:
             path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def write(self, step: int, row: dict[str, float]) -> None:
+        """Add a step's line, in the main process."""
         if self._accelerator.is_main_process:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **row}) + "\n")

@@ -1,26 +1,16 @@
-"""A training recipe: one YAML file, frozen, unknown keys refused, ``key=value`` overrides.
-
-Shipped recipes lie in ``rm/``; the first comment line of each is the command that runs it.
-"""
+"""The recipe of a reward model: everything that decides a training but the data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from tracelift_groups.assets import asset
-from tracelift_groups.errors import UserError
+from tracelift_groups.recipes import Section, read_recipe, validated
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Scratch(_Section):
+class Scratch(Section):
     """A backbone with random weights, and a BPE tokenizer trained on the run's texts.
 
     Digits are tokens of their own: a number is then read digit by digit, whatever its length.
@@ -35,7 +25,7 @@ class Scratch(_Section):
     vocabulary: int = Field(4096, ge=300)
 
 
-class Backbone(_Section):
+class Backbone(Section):
     """Where the weights come from: exactly one of ``pretrained`` and ``scratch``.
 
     ``pretrained`` is a Hub name, a folder, or ``package:NAME/FOLDER`` for a model inside an
@@ -54,7 +44,7 @@ class Backbone(_Section):
         return self
 
 
-class Text(_Section):
+class Text(Section):
     """How a trace becomes tokens."""
 
     max_length: int = Field(1024, ge=16)
@@ -64,14 +54,14 @@ class Text(_Section):
     """Whether the tests of a code problem are part of the text."""
 
 
-class Sample(_Section):
+class Sample(Section):
     """Traces drawn anew from every group in every epoch; groups with fewer are dropped."""
 
     sound: int = Field(ge=1)
     flawed: int = Field(ge=1)
 
 
-class Ranking(_Section):
+class Ranking(Section):
     """Sound traces above flawed ones of the same group."""
 
     weight: float = Field(1.0, ge=0.0)
@@ -85,7 +75,7 @@ class Ranking(_Section):
     """Least difference of totals that makes such a pair."""
 
 
-class Loss(_Section):
+class Loss(Section):
     """Weights of the three parts; see :mod:`tracelift_groups.rm.loss` for the formulas."""
 
     rubric: float = Field(0.2, ge=0.0)
@@ -94,7 +84,7 @@ class Loss(_Section):
     ranking: Ranking = Ranking()
 
 
-class Lora(_Section):
+class Lora(Section):
     """Low-rank adapters on the named linear layers; with ``bits`` 4 on a quantized backbone."""
 
     rank: int = Field(32, ge=1)
@@ -106,7 +96,7 @@ class Lora(_Section):
     bits: Literal[4] | None = None
 
 
-class Optim(_Section):
+class Optim(Section):
     """AdamW. ``groups_per_step`` counts over all processes."""
 
     lr: float = Field(gt=0.0)
@@ -120,7 +110,7 @@ class Optim(_Section):
     max_grad_norm: float = Field(1.0, gt=0.0)
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """Everything that decides a training but the data."""
 
     backbone: Backbone
@@ -157,81 +147,10 @@ class Recipe(_Section):
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Load a recipe by shipped name (``tiny``) or path, and apply ``dotted.key=value`` overrides.
-
-    Values are read as YAML: ``optim.lr=1e-4``, ``lora=null``, ``loss.ranking.form=listwise``.
-
-    Raises:
-        UserError: No such recipe, no YAML, an unknown key or a value out of range.
-    """
-    path = recipe_path(name)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"not YAML: {error}", where=str(path)) from error
-    if not isinstance(raw, dict):
-        raise UserError("a recipe is a mapping of keys", where=str(path))
-    for override in overrides:
-        _override(raw, override)
-    return parse_recipe(raw, str(path))
+    """Read a recipe (:func:`~tracelift_groups.recipes.read_recipe`)."""
+    return read_recipe(Recipe, name, overrides, "rm")
 
 
 def parse_recipe(raw: object, where: str) -> Recipe:
-    """Validate what a recipe file holds.
-
-    Raises:
-        UserError: Names the file and the field.
-    """
-    try:
-        return Recipe.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "recipe"
-        known = _known_keys(first["loc"][:-1]) if first["type"] == "extra_forbidden" else ""
-        raise UserError(f"{field}: {first['msg']}", where=where, way_out=known) from error
-
-
-def recipe_path(name: str) -> Path:
-    """Return the file of a recipe: a path that exists, else a shipped one of that name.
-
-    Raises:
-        UserError: Neither.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    shipped = {file.stem: file for file in sorted(asset("rm").glob("*.yaml"))}
-    bare = path.name.removesuffix(".yaml")  # not the stem: names hold dots
-    if bare in shipped and str(path.parent) in (".", "rm"):
-        return shipped[bare]
-    raise UserError("no such recipe", where=name, way_out=f"a path, or one of {', '.join(shipped)}")
-
-
-def dump_recipe(recipe: Recipe) -> str:
-    """Write a recipe as YAML, every key spelt out."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-
-
-def _override(raw: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise UserError("an override is key=value", where=override)
-    *parents, last = key.split(".")
-    here = raw
-    for parent in parents:
-        if not isinstance(here.get(parent), dict):
-            here[parent] = {}
-        here = here[parent]
-    try:
-        here[last] = yaml.safe_load(value)  # 1e-4 stays text there; pydantic reads it
-    except yaml.YAMLError as error:
-        raise UserError("the value is not YAML", where=override) from error
-
-
-def _known_keys(location: tuple[int | str, ...]) -> str:
-    here: Any = Recipe
-    for name in location:
-        annotation = here.model_fields[str(name)].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        here = next(one for one in options if isinstance(one, type) and issubclass(one, _Section))
-    return f"known keys: {', '.join(here.model_fields)}"
+    """Validate what a recipe file holds (:func:`~tracelift_groups.recipes.validated`)."""
+    return validated(Recipe, raw, where)

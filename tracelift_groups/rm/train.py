@@ -16,6 +16,7 @@ from accelerate.utils import set_seed
 
 from tracelift_groups import __version__
 from tracelift_groups.errors import UserError
+from tracelift_groups.recipes import dump_recipe
 from tracelift_groups.records import Group
 from tracelift_groups.rm.assemble import assemble, merged, trained_names
 from tracelift_groups.rm.backbone import weights_folder
@@ -31,7 +32,7 @@ from tracelift_groups.rm.data import (
 )
 from tracelift_groups.rm.folder import MARKER, read_info, save_native
 from tracelift_groups.rm.loop import METRICS, Loop, OnReport
-from tracelift_groups.rm.recipe import Recipe, dump_recipe
+from tracelift_groups.rm.recipe import Recipe
 from tracelift_groups.rm.selfcheck import SelfCheck
 from tracelift_groups.rm.text import Subject, TextEncoder, input_text
 from tracelift_groups.rm.tokenizer import load_tokenizer, train_tokenizer

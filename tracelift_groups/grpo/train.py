@@ -1,0 +1,333 @@
+"""The small GRPO runner: sample, reward, learn, log; one screen of it is the loop.
+
+Left out on purpose: sharded weights, samplers in other processes, replay. For those the same
+reward goes into TRL, verl or OpenRLHF (:mod:`.plugins`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from accelerate import Accelerator, DistributedType
+from accelerate.utils import gather_object
+
+from tracelift_groups import __version__
+from tracelift_groups.errors import GateError, UserError
+from tracelift_groups.grpo.local import digest_of, eos_ids, pad_id
+from tracelift_groups.grpo.monitor import Monitor
+from tracelift_groups.grpo.planner import MARKER, load_planner, planner_folder, save_planner
+from tracelift_groups.grpo.problem import Problem
+from tracelift_groups.grpo.recipe import PlannerRecipe
+from tracelift_groups.grpo.reward import Rollout
+from tracelift_groups.grpo.rollout import Completion, Sampler, ScoreRollouts, roll_out
+from tracelift_groups.grpo.steps import means, over_steps, sample_row, sums
+from tracelift_groups.grpo.update import Updater
+from tracelift_groups.prompts import prompt_source
+from tracelift_groups.recipes import dump_recipe
+from tracelift_groups.rm.checkpoint import Checkpoints, Progress, clear, leave_out_frozen
+from tracelift_groups.rm.loop import METRICS, MetricsLog
+from tracelift_groups.rm.optim import make_optimizer, set_rate
+from tracelift_groups.rm.tokenizer import load_tokenizer
+from tracelift_groups.store import read_json, write_atomically
+
+SAMPLES = "samples.jsonl"
+RECIPE = "recipe.yaml"
+_SAMPLES_EACH = 4
+_SUMMARY_STEPS = 20
+_ALONE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+
+
+class Report(NamedTuple):
+    """What a training says of itself after every step."""
+
+    step: int
+    """Steps done."""
+    steps: int
+    figures: Mapping[str, float]
+    """Means of the step: ``reward``, ``success``, ``uplift``, ``rm``, ``invalid`` and so on."""
+    signs: Sequence[str]
+    """New signs of a gamed reward, a line each."""
+
+
+OnReport = Callable[[Report], None]
+
+
+def train(
+    problems: Sequence[Problem],
+    held_out: Sequence[Problem],
+    recipe: PlannerRecipe,
+    reward: ScoreRollouts,
+    out: Path,
+    *,
+    about: Mapping[str, str] | None = None,
+    resume: bool = True,
+    on_report: OnReport = lambda report: None,
+) -> dict[str, Any]:
+    """Train a planner and write it as a folder that ``transformers`` loads.
+
+    An interrupted training goes on from its last checkpoint and ends with the very parameters it
+    would have had, given the same rewards.
+
+    Args:
+        problems: What to train on.
+        held_out: What to evaluate on, where the recipe says so.
+        recipe: How.
+        reward: Scores completions.
+        out: The planner's folder; checkpoints, ``metrics.jsonl`` and ``samples.jsonl`` lie there.
+        about: What else the training depends on, such as the executor's name.
+        resume: Go on with what ``out`` holds; otherwise start over.
+        on_report: Called after each step, in the main process.
+
+    Returns:
+        What ``planner.json`` holds.
+
+    Raises:
+        UserError: Nothing to train, or an endpoint that is down; the last checkpoint is kept.
+        GateError: The loss is not finite, or no score was valid for many steps.
+    """
+    accelerator = Accelerator(log_with=list(recipe.trackers) or None, project_dir=str(out))
+    if accelerator.distributed_type not in _ALONE:
+        raise UserError(
+            f"the small runner does not shard weights ({accelerator.distributed_type.value})",
+            way_out="use accelerate's ddp.yaml, or --backend trl",
+        )
+    fingerprint = _fingerprint(problems, recipe, about or {})
+    done = _prepare(accelerator, out, fingerprint, resume=resume)
+    if done is not None:
+        return done
+    if recipe.trackers:
+        accelerator.init_trackers("tracelift-groups")
+    loop = _Loop(accelerator, problems, held_out, recipe, reward, out, fingerprint, on_report)
+    seconds = loop.run()
+    if accelerator.is_main_process:
+        info = {
+            "version": __version__,
+            "fingerprint": fingerprint,
+            "about": dict(about or {}),
+            "problems": len(problems),
+            "steps": recipe.steps,
+            "seconds": round(seconds, 1),
+            **loop.summary(),
+        }
+        write_atomically(out / RECIPE, dump_recipe(recipe))
+        save_planner(out, loop.model, loop.tokenizer, info)
+        clear(out)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    info_read = read_json(out / MARKER)
+    assert info_read is not None
+    return info_read
+
+
+class _Loop:
+    """The steps of a training, with what they need."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        problems: Sequence[Problem],
+        held_out: Sequence[Problem],
+        recipe: PlannerRecipe,
+        reward: ScoreRollouts,
+        out: Path,
+        fingerprint: str,
+        on_report: OnReport,
+    ) -> None:
+        self._accelerator, self._recipe, self._reward = accelerator, recipe, reward
+        self._problems, self._out, self._on_report = problems, out, on_report
+        self._held_out = held_out[: recipe.evaluate.problems] if recipe.evaluate.every else []
+        folder = planner_folder(recipe)
+        self.tokenizer = load_tokenizer(folder)
+        model = load_planner(recipe)
+        eos = eos_ids(model, self.tokenizer)
+        pad = pad_id(self.tokenizer, eos)
+        self._sampler = Sampler(self.tokenizer, recipe, eos, pad)
+        if recipe.lora is not None:
+            accelerator.register_save_state_pre_hook(leave_out_frozen)
+        optimizer = make_optimizer(model, recipe.optim)
+        # Not wrapped for distribution: the updater adds gradients up itself.
+        self.model: Any = accelerator.prepare_model(model, evaluation_mode=True)
+        self._optimizer: Any = accelerator.prepare_optimizer(optimizer)
+        self._updater = Updater(accelerator, self.model, self._optimizer, recipe, pad)
+        self._checkpoints = Checkpoints(accelerator, out, fingerprint)
+        self._monitor = Monitor()
+
+    def run(self) -> float:
+        """Train to the end; return the seconds it took this time."""
+        accelerator, recipe, out = self._accelerator, self._recipe, self._out
+        progress = self._checkpoints.restore() or Progress(0, None)
+        log = MetricsLog(out / METRICS, progress.step, accelerator)
+        _cut_samples(out / SAMPLES, progress.step, accelerator)
+        for row in _rows(out / METRICS):
+            self._monitor.update(_watched(row))
+        started, invalid = time.monotonic(), 0
+        for step in range(progress.step, recipe.steps):
+            groups = self._roll_out(step)
+            figures = self._means(groups)
+            self.model.train()
+            rate = set_rate(self._optimizer, step, recipe.steps, recipe.optim)
+            figures |= self._updater.learn([one for group in groups for one in group], step + 1)
+            figures["lr"] = rate
+            if recipe.evaluate.every and (step + 1) % recipe.evaluate.every == 0:
+                figures |= self._evaluate()
+            log.write(step + 1, figures)
+            self._log_samples(step + 1, groups)
+            if (step + 1) % recipe.checkpoint_every == 0 and step + 1 < recipe.steps:
+                self._checkpoints.save(Progress(step + 1, None))
+            signs = [sign.text for sign in self._monitor.update(_watched(figures))]
+            if accelerator.is_main_process:
+                self._on_report(Report(step + 1, recipe.steps, figures, signs))
+            invalid = invalid + 1 if figures.get("invalid") == 1.0 else 0
+            if invalid == recipe.give_up_after:
+                self._checkpoints.save(Progress(step + 1, None))
+                why = next((one.score.reason for group in groups for one in group), "")
+                raise GateError(
+                    f"no valid score for {invalid} steps (the last: {why}); stopped after step "
+                    f"{step + 1}, the same command goes on from there"
+                )
+        return time.monotonic() - started
+
+    def summary(self) -> dict[str, Any]:
+        """The first and the last steps, and what the monitor saw."""
+        rows = list(_rows(self._out / METRICS))
+        return {
+            "first": over_steps(rows[:_SUMMARY_STEPS], _SUMMARY_STEPS),
+            "last": over_steps(rows, _SUMMARY_STEPS),
+            "invalid": over_steps(rows, len(rows)).get("invalid", 0.0),
+            "signs": self._monitor.seen,
+        }
+
+    def _roll_out(self, step: int) -> list[list[Completion]]:
+        accelerator, recipe = self._accelerator, self._recipe
+        chosen = problems_of(self._problems, step, recipe.problems_per_step, recipe.seed)
+        mine = chosen[accelerator.process_index :: accelerator.num_processes]
+        self.model.eval()
+        try:
+            return roll_out(self._sampler, self.model, mine, step, recipe, self._reward)
+        except UserError:
+            self._checkpoints.save(Progress(step, None))
+            raise
+
+    def _means(self, groups: Sequence[Sequence[Completion]]) -> dict[str, float]:
+        """The step's figures, over all processes."""
+        added: dict[str, list[float]] = {}
+        for own in _gathered(sums(groups), self._accelerator):
+            for name, (total, number) in own.items():
+                entry = added.setdefault(name, [0.0, 0.0])
+                entry[0] += total
+                entry[1] += number
+        return means(added)
+
+    def _evaluate(self) -> dict[str, float]:
+        """The executor's success with the most likely reasoning on held-out problems."""
+        accelerator = self._accelerator
+        mine = self._held_out[accelerator.process_index :: accelerator.num_processes]
+        self.model.eval()
+        drawn = self._sampler.most_likely(self.model, mine)
+        prefill = self._recipe.sampling.prefill
+        texts = [self._sampler.text(one) for one in drawn]
+        scores = self._reward(
+            [Rollout(problem, text, prefill) for problem, text in zip(mine, texts, strict=True)]
+        )
+        # A completion without a reasoning gets the executor nowhere.
+        own = [score.parts.get("success", 0.0) for score in scores if score.valid]
+        pairs = list(_gathered([sum(own), float(len(own))], accelerator))
+        total, number = (sum(one[place] for one in pairs) for place in (0, 1))
+        return {"held_out_success": total / number} if number else {}
+
+    def _log_samples(self, step: int, groups: Sequence[Sequence[Completion]]) -> None:
+        if step % self._recipe.log_samples_every or not self._accelerator.is_main_process:
+            return
+        chosen = [one for group in groups for one in group][:_SAMPLES_EACH]
+        with (self._out / SAMPLES).open("a", encoding="utf-8") as file:
+            for one in chosen:
+                file.write(json.dumps(sample_row(step, one), ensure_ascii=False) + "\n")
+
+
+def problems_of(problems: Sequence[Problem], step: int, per_step: int, seed: int) -> list[Problem]:
+    """The problems of a step: each epoch goes through all of them in an order of its own."""
+    per_step = min(per_step, len(problems))
+    chosen = []
+    for number in range(step * per_step, (step + 1) * per_step):
+        epoch, place = divmod(number, len(problems))
+        order = list(range(len(problems)))
+        Random(f"{seed}:{epoch}").shuffle(order)
+        chosen.append(problems[order[place]])
+    return chosen
+
+
+def _gathered(own: Any, accelerator: Accelerator) -> list[Any]:
+    """What every process has."""
+    if accelerator.num_processes == 1:
+        return [own]
+    found: list[Any] = gather_object([own])
+    return found
+
+
+def _watched(figures: Mapping[str, Any]) -> dict[str, float]:
+    """What the monitor looks at."""
+    names = ("success", "uplift", "rm", "length", "leaked", "tag_games")
+    return {name: float(figures[name]) for name in names if name in figures}
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
+
+
+def _cut_samples(path: Path, step: int, accelerator: Accelerator) -> None:
+    """Remove what a resumed training will write again."""
+    if accelerator.is_main_process and path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+        write_atomically(path, "".join(f"{line}\n" for line in kept))
+
+
+def _prepare(
+    accelerator: Accelerator, out: Path, fingerprint: str, *, resume: bool
+) -> dict[str, Any] | None:
+    """Make the folder; return what it holds where this very training is finished.
+
+    Raises:
+        UserError: It holds another planner, or cannot be written.
+    """
+    done = read_json(out / MARKER) if resume else None
+    if done is not None and done.get("fingerprint") != fingerprint:
+        raise UserError(
+            "the folder holds a planner trained with another recipe or other data",
+            where=str(out),
+            way_out="use another -o, or --resume never to start over",
+        )
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process and done is None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write here ({error.strerror})", where=str(out)) from error
+        if not resume:
+            clear(out, MARKER, METRICS, SAMPLES)
+            clear(out)
+    accelerator.wait_for_everyone()
+    return done
+
+
+def _fingerprint(
+    problems: Sequence[Problem], recipe: PlannerRecipe, about: Mapping[str, str]
+) -> str:
+    """Tell this training from others by everything that its outcome depends on."""
+    digest = hashlib.sha256(dump_recipe(recipe).encode())
+    for name in (recipe.prompt, recipe.reward.executor_prompt):
+        digest.update(prompt_source(name).encode())
+    digest.update(digest_of(planner_folder(recipe)).encode())
+    digest.update(json.dumps(dict(about), sort_keys=True).encode())
+    for one in problems:
+        row = [one.problem_id, one.text, one.answer, one.tests]
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()[:16]
