@@ -45,7 +45,7 @@ def token_logprobs(
         temperature: Logits are divided by it.
 
     Returns:
-        (B, completion), in fp32; what stands at padding means nothing.
+        (B, completion), in fp32 or better; what stands at padding means nothing.
     """
     positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
     output = model(
@@ -57,8 +57,9 @@ def token_logprobs(
     )
     logits_BTV = output.logits[:, -completion - 1 : -1]
     target_BT = ids_BT[:, -completion:]
+    exact = torch.promote_types(logits_BTV.dtype, torch.float32)
     rows = [  # a row at a time: the logits of a whole batch in fp32 would be the peak of memory
-        -cross_entropy(logits_TV.float() / temperature, target_T, reduction="none")
+        -cross_entropy(logits_TV.to(exact) / temperature, target_T, reduction="none")
         for logits_TV, target_T in zip(logits_BTV, target_BT, strict=True)
     ]
     return torch.stack(rows)
