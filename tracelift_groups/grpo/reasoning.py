@@ -11,30 +11,11 @@ import enum
 import re
 from typing import NamedTuple
 
+from tracelift_groups.grpo.leaks import without_leak
 from tracelift_groups.records import Domain
 
 OPEN, CLOSE = "<reasoning>", "</reasoning>"
 _TAG = re.compile(r"</?reasoning>")
-# The forms that verifiers read an answer from, at the beginning of a line or of its last sentence.
-_STATES_ANSWER = re.compile(
-    r"(?:^|(?<=[.!?;]))[ \t]*(?:"
-    r"####[^\n]*"
-    r"|\**(?:so|thus|hence|therefore)?,?[ \t]*\**(?:the|my|our)?[ \t]*\**(?:final[ \t]+)?answer"
-    r"\**[ \t]*(?:is\b|[:=])[^\n]*"
-    r")",
-    re.IGNORECASE | re.MULTILINE,
-)
-_ANSWER_TAG = re.compile(r"<answer>.*?(?:</answer>|\Z)", re.IGNORECASE | re.DOTALL)
-_BOXED = re.compile(r"[^\n.!?;]*\\boxed\b[^\n]*")
-_FENCE = re.compile(
-    r"^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
-)
-_DEFINES = re.compile(
-    r"^(?:def \w+\(|class \w+[:(]|import \w|from [\w.]+ import )[^\n]*"
-    r"(?:\n(?:[ \t]+[^\n]*|[ \t]*))*",
-    re.MULTILINE,
-)
-_LEAKS = {"math": (_ANSWER_TAG, _STATES_ANSWER, _BOXED), "code": (_FENCE, _DEFINES)}
 
 
 class Format(enum.StrEnum):
@@ -97,14 +78,3 @@ def extract(completion: str, domain: Domain, *, prefilled: bool = False) -> Reas
     outside = len(before.strip()) + len(after.strip())
     leaked = kept != inside
     return Reasoning(kept.strip(), Format.OK if kept.strip() else Format.EMPTY, leaked, outside)
-
-
-def without_leak(text: str, domain: Domain) -> str:
-    """Return a reasoning without stated answers (math) or programs (code); else unchanged.
-
-    An equation that ends in the answer is reasoning and stays; so does a name or an expression
-    quoted in a plan.
-    """
-    for pattern in _LEAKS[domain]:
-        text = pattern.sub("", text)
-    return text
