@@ -95,6 +95,18 @@ def test_a_batch_has_one_rm_call_and_one_baseline_a_problem() -> None:
     assert tasks.count("execute") == 3 * 3  # GOOD for PROBLEM is asked once
 
 
+def test_a_baseline_is_asked_once_for_ever_and_again_where_it_failed() -> None:
+    fails = [True]
+    executor = failing(lambda text, n: text is None and n == 2 and fails[0])
+    with rewarding(executor) as reward:
+        assert not reward([rollout(GOOD)])[0].valid
+        fails[0] = False
+        assert reward([rollout(GOOD)])[0].valid
+        asked = sum(request.task == "baseline" for request in executor.asked)
+        assert reward([rollout(BAD)])[0].parts["baseline"] == pytest.approx(1 / 3)
+    assert asked == sum(request.task == "baseline" for request in executor.asked) == 6
+
+
 @pytest.mark.parametrize(
     ("completion", "reason"),
     [

@@ -94,6 +94,7 @@ class Reward:
         self._rm, self._judge = rm, judge
         self.verifier = verifier or Verifier()
         self._executor = Executor(executor, self.verifier, settings)
+        self._known: dict[Problem, Runs] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="reward", daemon=True)
         self._thread.start()
@@ -194,12 +195,15 @@ class Reward:
         return list(await asyncio.gather(*runs))
 
     async def _baselines(self, problems: Sequence[Problem]) -> dict[Problem, Runs]:
-        """Run the executor without a reasoning, once for each problem."""
+        """Run the executor without a reasoning, once for each problem, and remember it."""
         if not self.settings.needs_uplift:
             return {}
-        count, once = self.settings.baseline_repeats, list(dict.fromkeys(problems))
-        runs = await asyncio.gather(*(self._executor.run(one, None, count) for one in once))
-        return dict(zip(once, runs, strict=True))
+        count, wanted = self.settings.baseline_repeats, list(dict.fromkeys(problems))
+        new = [one for one in wanted if one not in self._known]
+        runs = await asyncio.gather(*(self._executor.run(one, None, count) for one in new))
+        found = dict(zip(new, runs, strict=True))
+        self._known |= {one: known for one, known in found.items() if not known.missing}
+        return {one: found.get(one) or self._known[one] for one in wanted}
 
     def _without_reasoning(self, reasoning: Reasoning) -> Score:
         return Score(lowest(self.settings), True, _parts(reasoning), str(reasoning.format))
