@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from tracelift_groups.errors import UserError
 from tracelift_groups.grpo.generate import Sampled, generate
-from tracelift_groups.grpo.prompting import as_model_input
+from tracelift_groups.grpo.prompting import continuation, model_input
 from tracelift_groups.llm.request import Answer, Failed, Reply, Request, Usage
 from tracelift_groups.rm.device import device_named
 
@@ -76,16 +76,14 @@ class LocalModel:
 
     async def ask(self, request: Request) -> Answer:
         """Return the reply to a request, once the batch that it falls into is done."""
-        text = request.prompt
-        if request.api == "chat":
-            text = as_model_input(self.tokenizer, text)
-        ids = self.tokenizer(text, add_special_tokens=request.api != "chat")["input_ids"]
+        read = model_input if request.api == "chat" else continuation
+        ids = read(self.tokenizer, request.prompt)
         if len(ids) + request.max_tokens > self._room:
             return Failed(
                 "too_long", f"{len(ids)} + {request.max_tokens} tokens, room for {self._room}"
             )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(request, list(ids), future))
+        self._queue.append(_Waiting(request, ids, future))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return await future

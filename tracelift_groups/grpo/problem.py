@@ -29,6 +29,8 @@ class Problem:
     text: str
     answer: str | None = None
     tests: str | None = None
+    tolerance: float = 0.0
+    """Math: how far from a numeric gold answer a reply may be; 0 compares exactly."""
 
     @classmethod
     def of(cls, group: Group) -> Problem:

@@ -31,8 +31,8 @@ def executor_prompt(problem: Problem, reasoning: str | None, template: str = EXE
     )
 
 
-def as_model_input(tokenizer: Any, prompt: str, prefill: str = "") -> str:
-    """Return the text that a local model continues.
+def model_input(tokenizer: Any, prompt: str, prefill: str = "") -> list[int]:
+    """Return the tokens that a local model continues.
 
     Args:
         tokenizer: With a chat template, the prompt becomes the user's turn; without, the text.
@@ -42,5 +42,14 @@ def as_model_input(tokenizer: Any, prompt: str, prefill: str = "") -> str:
     if getattr(tokenizer, "chat_template", None):
         turns = [{"role": "user", "content": prompt}]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        return f"{text}{prefill}"
-    return f"{prompt}\n{prefill}"
+        # The template writes the special tokens itself.
+        ids: list[int] = tokenizer(f"{text}{prefill}", add_special_tokens=False)["input_ids"]
+        return ids
+    return continuation(tokenizer, f"{prompt}\n{prefill}")
+
+
+def continuation(tokenizer: Any, text: str) -> list[int]:
+    """Return the tokens of a text that is continued as it stands."""
+    ids: list[int] = tokenizer(text)["input_ids"]
+    end = tokenizer.eos_token_id
+    return ids[:-1] if len(ids) > 1 and ids[-1] == end else ids  # some end every text

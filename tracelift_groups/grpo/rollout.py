@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tracelift_groups.grpo.advantage import advantages_G
 from tracelift_groups.grpo.generate import Sampled, generate
 from tracelift_groups.grpo.problem import Problem
-from tracelift_groups.grpo.prompting import as_model_input, planner_prompt
+from tracelift_groups.grpo.prompting import model_input, planner_prompt
 from tracelift_groups.grpo.reasoning import OPEN
 from tracelift_groups.grpo.recipe import PlannerRecipe, Sampling
 from tracelift_groups.grpo.reward import Rollout, Score
@@ -48,9 +48,7 @@ class Sampler:
         """Tokens of what the planner is given."""
         prefill = OPEN if self._recipe.sampling.prefill else ""
         prompt = planner_prompt(problem, self._recipe.prompt)
-        text = as_model_input(self._tokenizer, prompt, prefill)
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        return model_input(self._tokenizer, prompt, prefill)
 
     def draw(
         self, model: Any, problems: Sequence[Problem], seeds: Sequence[Sequence[int]]

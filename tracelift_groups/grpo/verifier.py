@@ -12,8 +12,10 @@ from typing import NamedTuple, Self
 
 from tracelift_groups.grpo.formulas import Run
 from tracelift_groups.grpo.problem import Problem
+from tracelift_groups.verify.answers import stated_answers
 from tracelift_groups.verify.cases import CaseTests, UnusableTests, read_tests
 from tracelift_groups.verify.code import CodeVerifier, StdioTest
+from tracelift_groups.verify.exact import parse_gold, parse_number
 from tracelift_groups.verify.extract import extract_program
 from tracelift_groups.verify.math import MathVerifier
 from tracelift_groups.verify.sandbox import Limits
@@ -121,7 +123,10 @@ class Verifier:
 
     def _judge(self, problem: Problem, reply: str) -> Result:
         if problem.domain == "math":
-            return self._math_verifier().verify(problem.answer or "", reply)
+            gold = problem.answer or ""
+            if problem.tolerance and _near(gold, reply, problem.tolerance):
+                return Result(Verdict.PASS, 1, 1)
+            return self._math_verifier().verify(gold, reply)
         tests = self._tests_of(problem)
         if isinstance(tests, str):
             return Result(Verdict.SANDBOX_ERROR, detail=tests)
@@ -155,11 +160,24 @@ class Verifier:
 
 
 def _key(problem: Problem, reply: str) -> bytes:
-    parts = (problem.domain, problem.answer or "", problem.tests or "", reply)
+    gold = f"{problem.tolerance}:{problem.answer or ''}"
+    parts = (problem.domain, gold, problem.tests or "", reply)
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{len(part)}:".encode() + part.encode(errors="surrogatepass"))
     return digest.digest()
+
+
+def _near(gold: str, reply: str, tolerance: float) -> bool:
+    """Whether every answer that a reply states is a number near the gold one."""
+    wanted = parse_gold(gold)
+    stated = [parse_number(answer) for answer in stated_answers(reply).answers]
+    if wanted is None or not stated:
+        return False
+    return all(
+        one is not None and abs(float(one.value) - float(wanted.value)) < tolerance
+        for one in stated
+    )
 
 
 def _outcome(result: Result) -> Outcome:
