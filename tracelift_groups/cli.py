@@ -24,6 +24,7 @@ COMMANDS = {
     "serve-rm": "answer the /score requests of trainers",
     "uplift": "what each trace is worth to a frozen executor",
     "train-planner": "train a planner with the executor-grounded reward (GRPO)",
+    "eval-planner": "what a planner's reasoning changes for an executor, on benchmarks",
     "doctor": "what works here: sandbox isolation, packages, GPU, a model's endpoint",
 }
 _GOES_ON = "what was finished is kept, the same command goes on"

@@ -59,6 +59,8 @@ def read_rows(
 ) -> Iterator[Row | Rejected]:
     """Yield the rows of a JSONL file (``.gz`` too) or a Parquet file, in bounded memory.
 
+    A ``.json`` file may be one array of rows, and is then read whole.
+
     Blank lines are passed over. A line that is no JSON object is a ``Rejected`` with file, line
     and what is wrong.
 
@@ -74,6 +76,9 @@ def read_rows(
         yield from _parquet_rows(path, columns)
         return
     try:
+        if path.name.endswith((".json", ".json.gz")) and _begins_array(path):
+            yield from _array_rows(path)
+            return
         yield from _json_rows(path, MAX_LINE if max_line is None else max_line)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"cannot be read: {error}", where=str(path)) from error
@@ -101,6 +106,25 @@ def _json_rows(path: Path, max_line: int) -> Iterator[Row | Rejected]:
                 yield Row(values, where)
             else:
                 yield malformed(where, f"a JSON {type(values).__name__}, not an object")
+
+
+def _begins_array(path: Path) -> bool:
+    with _open(path) as file:
+        return file.read(64).lstrip().startswith(b"[")
+
+
+def _array_rows(path: Path) -> Iterator[Row | Rejected]:
+    with _open(path) as file:
+        try:
+            rows = json.load(file)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"not a JSON array: {error}", where=str(path)) from error
+    for number, values in enumerate(rows, 1):
+        where = f"{path.name}:{number}"
+        if isinstance(values, dict):
+            yield Row(values, where)
+        else:
+            yield malformed(where, f"a JSON {type(values).__name__}, not an object")
 
 
 def _open(path: Path) -> BinaryIO | gzip.GzipFile:
