@@ -65,6 +65,20 @@ Examples:
     show_default=True,
     help="Go on with an interrupted training, or start over.",
 )
+@click.option(
+    "--backend",
+    type=click.Choice(["small", "trl"]),
+    default="small",
+    show_default=True,
+    help="This package's runner, or trl.GRPOTrainer (vLLM, DeepSpeed, several machines).",
+)
+@click.option(
+    "--trl",
+    "trl_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="With --backend trl: an argument of GRPOConfig, such as use_vllm=true.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on stdout.")
 def command(
     overrides: tuple[str, ...],
@@ -81,6 +95,8 @@ def command(
     recipe: str,
     out: Path,
     resume: str,
+    backend: str,
+    trl_options: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Train a planner whose reasoning is rewarded by what a frozen executor does with it.
@@ -101,28 +117,51 @@ def command(
     changes += [f"planner={json.dumps(planner)}"] if planner else []
     loaded = load_planner_recipe(recipe, changes)
     require_extra("train")
-    from tracelift_groups.grpo.train import train
-
     problems = read_problems(groups, split if groups.is_dir() else None)
-    held_out = _held_out(groups, loaded)
     asked = ModelChoice(judge, judge_model, device=device) if judge else None
     about = {"executor": executor.spec, "executor_model": executor.name or "", "rm": rm or ""}
+    going_on = resume == "auto"
     with _reward(loaded, executor, rm, rm_key_env, asked, device, out) as reward:
-        info = train(
-            problems,
-            held_out,
-            loaded,
-            reward,
-            out,
-            about=about,
-            resume=resume == "auto",
-            on_report=planning_reporter(sys.stderr),
-        )
+        if backend == "trl":
+            from tracelift_groups.grpo.trl_backend import train_with_trl
+
+            extra = _options(trl_options)
+            info = train_with_trl(
+                problems, loaded, reward, out, extra=extra, about=about, resume=going_on
+            )
+        else:
+            from tracelift_groups.grpo.train import train
+
+            info = train(
+                problems,
+                _held_out(groups, loaded),
+                loaded,
+                reward,
+                out,
+                about=about,
+                resume=going_on,
+                on_report=planning_reporter(sys.stderr),
+            )
     if os.environ.get("RANK", "0") != "0":
         return  # under accelerate launch, the first process speaks for all
     click.echo(
         json.dumps({**info, "folder": str(out)}, indent=2) if as_json else _summary(info, out)
     )
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """Read KEY=VALUE, values as YAML."""
+    import yaml
+
+    from tracelift_groups.errors import UserError
+
+    found = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not key or not equals:
+            raise UserError("an option is key=value", where=f"--trl {one}")
+        found[key] = yaml.safe_load(value)
+    return found
 
 
 def _held_out(groups: Path, recipe: PlannerRecipe) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -58,6 +58,10 @@ class Score(NamedTuple):
     valid: bool
     parts: Mapping[str, float]
     reason: str = ""
+
+
+ScoreRollouts = Callable[[Sequence[Rollout]], Sequence[Score]]
+"""What gives the reward: a :class:`Reward`, or anything like it."""
 
 
 class Reward:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tracelift_groups.grpo.advantage import advantages_G
@@ -12,10 +12,7 @@ from tracelift_groups.grpo.problem import Problem
 from tracelift_groups.grpo.prompting import model_input, planner_prompt
 from tracelift_groups.grpo.reasoning import OPEN
 from tracelift_groups.grpo.recipe import PlannerRecipe, Sampling
-from tracelift_groups.grpo.reward import Rollout, Score
-
-ScoreRollouts = Callable[[Sequence[Rollout]], Sequence[Score]]
-"""What gives the reward: a :class:`.reward.Reward`, or anything like it."""
+from tracelift_groups.grpo.reward import Rollout, Score, ScoreRollouts
 
 
 class Completion(NamedTuple):

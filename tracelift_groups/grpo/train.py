@@ -24,8 +24,8 @@ from tracelift_groups.grpo.monitor import Monitor
 from tracelift_groups.grpo.planner import MARKER, load_planner, planner_folder, save_planner
 from tracelift_groups.grpo.problem import Problem
 from tracelift_groups.grpo.recipe import PlannerRecipe
-from tracelift_groups.grpo.reward import Rollout
-from tracelift_groups.grpo.rollout import Completion, Sampler, ScoreRollouts, roll_out
+from tracelift_groups.grpo.reward import Rollout, ScoreRollouts
+from tracelift_groups.grpo.rollout import Completion, Sampler, roll_out
 from tracelift_groups.grpo.steps import means, over_steps, sample_row, sums
 from tracelift_groups.grpo.update import Updater
 from tracelift_groups.prompts import prompt_source
