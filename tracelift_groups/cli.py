@@ -18,6 +18,7 @@ COMMANDS = {
     "preview": "like build, but print the first groups as coloured diffs",
     "convert": "write groups in another format, or read one",
     "verify": "judge replies: answers to math problems, programs in a sandbox",
+    "audit": "can something cheap tell sound from flawed? exit 1 over a limit",
     "train-rm": "train a reasoning reward model on the groups of a run",
     "eval-rm": "measure a reward model, with cheap scores beside it",
     "export-rm": "write a reward model for others to load, checked after saving",

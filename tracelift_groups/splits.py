@@ -64,13 +64,13 @@ def _clusters(texts: Sequence[str]) -> list[int]:
             index = root[index]
         return index
 
-    for one, two in _near(texts, texts):
+    for one, two in near_duplicates(texts, texts):
         low, high = sorted((find(one), find(two)))
         root[high] = low
     return [find(index) for index in range(len(texts))]
 
 
-def _near(queries: Sequence[str], corpus: Sequence[str]) -> list[tuple[int, int]]:
+def near_duplicates(queries: Sequence[str], corpus: Sequence[str]) -> list[tuple[int, int]]:
     """Index pairs (query, corpus) of near-duplicates."""
     if not queries or not corpus:
         return []
@@ -112,7 +112,7 @@ def overlapping(problems: Sequence[str], files: Sequence[Path]) -> dict[int, Ove
     """
     evaluation = [row for path in files for row in _evaluation_rows(path)]
     found: dict[int, Overlap] = {}
-    for query, index in sorted(_near(problems, [row.problem for row in evaluation])):
+    for query, index in sorted(near_duplicates(problems, [row.problem for row in evaluation])):
         found.setdefault(query, evaluation[index])
     return found
 

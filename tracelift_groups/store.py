@@ -25,6 +25,8 @@ GROUPS = "groups"
 REJECTED = "rejected.jsonl"
 REJECTED_TRACES = "rejected_traces.jsonl"
 CARD = "README.md"
+AUDIT, AUDIT_TEXT = "audit.json", "audit.md"
+VIEW = "view.html"
 SHARD = "shard.json"
 REQUESTS = "requests.sqlite"
 """Answers of models. No build removes it: they are paid for."""
@@ -166,6 +168,7 @@ def prepare(folder: Path, *, resume: bool) -> None:
         UserError: The folder holds something that no build wrote, or cannot be written.
     """
     ours = {JOURNAL, MANIFEST, GROUPS, REJECTED, REJECTED_TRACES, CARD, SHARD}
+    ours |= {AUDIT, AUDIT_TEXT, VIEW}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         there = {path.name for path in folder.iterdir()}
