@@ -44,7 +44,10 @@ def test_overrides_reach_every_section() -> None:
         ("sampling.temperature=0", "sampling.temperature"),
         ("reward.mode=best", "reward.mode"),
         ("steps=0", "steps"),
-        ("optim.head_lr=1", "no heads"),
+        ("optim.head_lr=1", "known keys: lr, schedule"),
+        ("optim.epochs=2", "known keys: lr, schedule"),
+        ("lora={dropout: 0.1}", "lora.dropout"),
+        ("lora={bits: 4}", "not quantized"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(override: str, said: str) -> None:

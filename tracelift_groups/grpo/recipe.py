@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from tracelift_groups.grpo.prompting import PLANNER
 from tracelift_groups.grpo.settings import RewardSettings
 from tracelift_groups.recipes import Section, read_recipe
-from tracelift_groups.rm.recipe import Lora, Optim
+from tracelift_groups.rm.recipe import Lora
 
 
 class Sampling(Section):
@@ -44,12 +44,18 @@ class Loss(Section):
     """Completions that were cut off at the limit get no gradient."""
 
 
-class PlannerOptim(Optim):
-    """AdamW; epochs and groups are counted in ``steps`` and ``problems_per_step`` instead."""
+class PlannerOptim(Section):
+    """AdamW."""
 
+    lr: float = Field(gt=0.0)
     schedule: Literal["linear", "cosine", "constant"] = "constant"
     warmup: float = Field(0.0, ge=0.0, lt=1.0)
     weight_decay: float = Field(0.0, ge=0.0)
+    max_grad_norm: float = Field(1.0, gt=0.0)
+
+    @property
+    def head_lr(self) -> None:
+        """A planner has no heads."""
 
 
 class Evaluation(Section):
@@ -89,8 +95,10 @@ class PlannerRecipe(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> PlannerRecipe:
-        if self.optim.head_lr is not None:
-            raise ValueError("optim.head_lr: a planner has no heads")
+        if self.lora is not None and self.lora.dropout:
+            raise ValueError("lora.dropout: the policy that is trained is the one that sampled; 0")
+        if self.lora is not None and self.lora.bits is not None:
+            raise ValueError("lora.bits: planners are not quantized")
         return self
 
 

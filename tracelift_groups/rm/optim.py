@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 from torch import nn
 
-from tracelift_groups.rm.recipe import Optim
+
+class Optim(Protocol):
+    """What is read of a recipe's section."""
+
+    @property
+    def lr(self) -> float:
+        """The peak."""
+
+    @property
+    def head_lr(self) -> float | None:
+        """Of what is not the backbone, where it has one of its own."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Of matrices."""
+
+    @property
+    def schedule(self) -> str:
+        """``linear``, ``cosine`` or ``constant``."""
+
+    @property
+    def warmup(self) -> float:
+        """Share of the steps."""
 
 
 def make_optimizer(model: nn.Module, optim: Optim) -> torch.optim.AdamW:
