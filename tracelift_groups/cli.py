@@ -19,6 +19,7 @@ COMMANDS = {
     "convert": "write groups in another format, or read one",
     "verify": "judge replies: answers to math problems, programs in a sandbox",
     "audit": "can something cheap tell sound from flawed? exit 1 over a limit",
+    "view": "groups as one HTML file to read in a browser",
     "train-rm": "train a reasoning reward model on the groups of a run",
     "eval-rm": "measure a reward model, with cheap scores beside it",
     "export-rm": "write a reward model for others to load, checked after saving",
