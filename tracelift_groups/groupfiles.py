@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from tracelift_groups.errors import UserError
@@ -41,3 +41,11 @@ def groups_of(source: Path, split: str | None = None) -> Iterator[Group]:
     else:
         raise UserError("not a run folder, .parquet or .jsonl file", where=str(source))
     yield from (group for group in groups if split in (None, group.split))
+
+
+def only_kinds(groups: Iterable[Group], kinds: Collection[str]) -> Iterator[Group]:
+    """Yield the groups with their flaws of some kinds only; those without one are passed over."""
+    for group in groups:
+        kept = tuple(trace for trace in group.traces if trace.sound or trace.kind in kinds)
+        if any(not trace.sound for trace in kept):
+            yield group.model_copy(update={"traces": kept})

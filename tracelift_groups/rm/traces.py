@@ -21,7 +21,6 @@ MR-GSM8K are published.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,8 +70,7 @@ def read_traces(path: Path, layout: str) -> Iterator[JudgedTrace | Rejected]:
     if not path.is_file():
         raise UserError("no such file", where=str(path))
     read = LAYOUTS[layout]
-    rows = _list_rows(path) if path.suffix == ".json" else read_rows(path)
-    for row in rows:
+    for row in read_rows(path):
         if isinstance(row, Rejected):
             yield row
             continue
@@ -185,20 +183,3 @@ def _steps(row: Row, name: str) -> tuple[str, ...]:
     if not all(isinstance(step, str) and step.strip() for step in steps):
         raise _BadRowError(f"field '{name}' has a step that is empty or no text")
     return tuple(steps)
-
-
-def _list_rows(path: Path) -> Iterator[Row | Rejected]:
-    """Rows of a ``.json`` file: one list of objects, or JSON Lines under that name."""
-    try:
-        values = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        yield from read_rows(path)
-        return
-    except OSError as error:
-        raise UserError(f"cannot be read: {error}", where=str(path)) from error
-    for number, value in enumerate(values if isinstance(values, list) else [values], start=1):
-        where = f"{path.name}:{number}"
-        if isinstance(value, dict):
-            yield Row(value, where)
-        else:
-            yield malformed(where, f"a JSON {type(value).__name__}, not an object")
