@@ -19,7 +19,8 @@ from tests.grpo.tiny import PROBLEMS, make_planner, recipe_for, same_weights, sp
 from tracelift_groups.errors import GateError, UserError
 from tracelift_groups.grpo.recipe import PlannerRecipe
 from tracelift_groups.grpo.reward import Rollout, Score
-from tracelift_groups.grpo.train import Report, problems_of, train
+from tracelift_groups.grpo.rollout import problems_of
+from tracelift_groups.grpo.train import Report, train
 
 
 @pytest.fixture(scope="module")

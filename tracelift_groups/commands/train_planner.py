@@ -119,9 +119,15 @@ def command(
     require_extra("train")
     problems = read_problems(groups, split if groups.is_dir() else None)
     asked = ModelChoice(judge, judge_model, device=device) if judge else None
-    about = {"executor": executor.spec, "executor_model": executor.name or "", "rm": rm or ""}
     going_on = resume == "auto"
+    _use_own_gpu()
     with _reward(loaded, executor, rm, rm_key_env, asked, device, out) as reward:
+        about = {
+            "executor": executor.spec,
+            "executor_model": reward.executor.name,  # of a folder, with a digest of its weights
+            "rm": _named_rm(rm) if rm and loaded.reward.needs_rm else "",
+            "judge": f"{judge} {judge_model or ''}".strip() if judge else "",
+        }
         if backend == "trl":
             from tracelift_groups.grpo.trl_backend import train_with_trl
 
@@ -147,6 +153,22 @@ def command(
     click.echo(
         json.dumps({**info, "folder": str(out)}, indent=2) if as_json else _summary(info, out)
     )
+
+
+def _use_own_gpu() -> None:
+    """Put the models of each process of ``accelerate launch`` on the GPU that it trains on."""
+    import torch
+
+    own = os.environ.get("LOCAL_RANK")
+    if own is not None and torch.cuda.is_available():
+        torch.cuda.set_device(int(own))
+
+
+def _named_rm(rm: str) -> str:
+    """A reward model's place, with a digest of the weights where they lie here."""
+    from tracelift_groups.grpo.local import digest_of
+
+    return f"{rm}@{digest_of(Path(rm))}" if Path(rm).is_dir() else rm
 
 
 def _options(given: tuple[str, ...]) -> dict[str, Any]:
@@ -205,8 +227,12 @@ def _reward(
 
 
 def _summary(info: Mapping[str, Any], out: Path) -> str:
+    if "first" not in info:  # TRL keeps its own log
+        return f"{info['steps']} steps over {info['problems']} problems\n  in {out}"
     first, last = info["first"], info["last"]
     lines = [f"{info['steps']} steps over {info['problems']} problems in {info['seconds']:.0f} s"]
+    if info["too_long"]:
+        lines.append(f"  {info['too_long']} problems left out: too long for the planner")
     for name in ("reward", "success", "uplift", "rm", "held_out_success", "length"):
         if name in first and name in last:
             shown = "{:.0f} -> {:.0f}" if name == "length" else "{:.3f} -> {:.3f}"

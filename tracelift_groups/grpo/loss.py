@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
 
 from tracelift_groups.grpo.recipe import Loss
 
@@ -57,12 +58,25 @@ def token_logprobs(
     )
     logits_BTV = output.logits[:, -completion - 1 : -1]
     target_BT = ids_BT[:, -completion:]
-    exact = torch.promote_types(logits_BTV.dtype, torch.float32)
-    rows = [  # a row at a time: the logits of a whole batch in fp32 would be the peak of memory
-        -cross_entropy(logits_TV.to(exact) / temperature, target_T, reduction="none")
+    # A row at a time, computed again in the backward pass: the logits of a whole batch in fp32
+    # would be the peak of memory.
+    rows: list[Tensor] = [
+        checkpoint(
+            _chosen_logprobs,
+            logits_TV,
+            target_T,
+            temperature,
+            use_reentrant=False,
+            preserve_rng_state=False,
+        )
         for logits_TV, target_T in zip(logits_BTV, target_BT, strict=True)
     ]
     return torch.stack(rows)
+
+
+def _chosen_logprobs(logits_TV: Tensor, target_T: Tensor, temperature: float) -> Tensor:
+    exact = torch.promote_types(logits_TV.dtype, torch.float32)
+    return -cross_entropy(logits_TV.to(exact) / temperature, target_T, reduction="none")
 
 
 def loss_terms(

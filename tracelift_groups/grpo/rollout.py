@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any, NamedTuple
 
+import torch
+
+from tracelift_groups.errors import UserError
 from tracelift_groups.grpo.advantage import advantages_G
 from tracelift_groups.grpo.generate import Sampled, generate
 from tracelift_groups.grpo.problem import Problem
@@ -47,6 +51,25 @@ class Sampler:
         prompt = planner_prompt(problem, self._recipe.prompt)
         return model_input(self._tokenizer, prompt, prefill)
 
+    def fitting(self, model: Any, problems: Sequence[Problem]) -> list[Problem]:
+        """The problems whose prompt and a whole completion the model has positions for.
+
+        Raises:
+            UserError: There are none.
+        """
+        positions = getattr(model.config, "max_position_embeddings", None) or 1 << 30
+        room = positions - self._recipe.sampling.max_tokens
+        kept = [one for one in problems if len(self.prompt_ids(one)) <= room]
+        if problems and not kept:
+            raise UserError(
+                f"no prompt fits into the planner's {positions} positions beside a completion of "
+                f"{self._recipe.sampling.max_tokens}",
+                way_out="lower sampling.max_tokens",
+            )
+        if not problems:
+            raise UserError("there is no problem to train on")
+        return kept
+
     def draw(
         self, model: Any, problems: Sequence[Problem], seeds: Sequence[Sequence[int]]
     ) -> list[list[Sampled]]:
@@ -80,17 +103,19 @@ class Sampler:
         ]
         found: dict[tuple[int, int], Sampled] = {}
         room = self._recipe.sampling.max_tokens
+        half = self._recipe.precision == "bf16"
         for batch in batches([(length + room, row) for length, *row in sorted(rows)], self._room):
-            drawn = generate(
-                model,
-                [prompts[number] for number, _ in batch],
-                [seeds[number][place] for number, place in batch],
-                temperature=temperature,
-                top_p=top_p,
-                max_new_tokens=room,
-                eos_ids=self._eos,
-                pad_id=self._pad,
-            )
+            with torch.autocast(model.device.type, torch.bfloat16, half):  # as in the update
+                drawn = generate(
+                    model,
+                    [prompts[number] for number, _ in batch],
+                    [seeds[number][place] for number, place in batch],
+                    temperature=temperature,
+                    top_p=top_p,
+                    max_new_tokens=room,
+                    eos_ids=self._eos,
+                    pad_id=self._pad,
+                )
             found.update({(row[0], row[1]): one for row, one in zip(batch, drawn, strict=True)})
         return [
             [found[number, place] for place in range(len(own))] for number, own in enumerate(seeds)
@@ -125,6 +150,20 @@ def seed_of(*parts: object) -> int:
     """A seed from what a completion is: the run's seed, step, problem and number."""
     text = ":".join(map(str, parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def problems_of(problems: Sequence[Problem], step: int, per_step: int, seed: int) -> list[Problem]:
+    """The problems of a step: each epoch goes through all of them in an order of its own."""
+    per_step = min(per_step, len(problems))
+    orders: dict[int, list[int]] = {}  # a step lies in one epoch, or in two
+    chosen = []
+    for number in range(step * per_step, (step + 1) * per_step):
+        epoch, place = divmod(number, len(problems))
+        if epoch not in orders:
+            orders[epoch] = list(range(len(problems)))
+            Random(f"{seed}:{epoch}").shuffle(orders[epoch])
+        chosen.append(problems[orders[epoch][place]])
+    return chosen
 
 
 def roll_out(

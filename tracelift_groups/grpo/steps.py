@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracelift_groups.grpo.reasoning import Format
+from tracelift_groups.grpo.reasoning import Format, extract
 from tracelift_groups.grpo.rollout import Completion
 
 _PARTS = ("success", "baseline", "uplift", "rm", "judge")
@@ -37,6 +37,8 @@ def _add_completion(add: Any, one: Completion) -> None:
     add("invalid", float(not score.valid))
     add("truncated", float(not one.sampled.finished))
     add("tokens", float(len(one.sampled.ids)))
+    for logprob in one.sampled.logprobs:  # their mean, negated, estimates the entropy of a token
+        add("entropy", -logprob)
     add("no_reasoning", float(not score.parts.get("format_ok", 1.0)))
     add("tag_games", float(score.reason in _GAMES and one.sampled.finished))
     add("leaked", score.parts.get("leaked", 0.0))
@@ -66,12 +68,15 @@ def over_steps(rows: Iterable[Mapping[str, Any]], last: int) -> dict[str, float]
 
 
 def sample_row(step: int, one: Completion) -> dict[str, Any]:
-    """A completion for the sample log."""
+    """A completion for the sample log, with the reasoning that the executor was given."""
+    rollout = one.rollout
+    domain = rollout.problem.domain
     return {
         "step": step,
-        "problem_id": one.rollout.problem.problem_id,
-        "problem": one.rollout.problem.text,
-        "completion": one.rollout.completion,
+        "problem_id": rollout.problem.problem_id,
+        "problem": rollout.problem.text,
+        "completion": rollout.completion,
+        "reasoning": extract(rollout.completion, domain, prefilled=rollout.prefilled).text,
         "value": one.score.value,
         "advantage": one.advantage,
         "parts": dict(one.score.parts),

@@ -6,29 +6,34 @@ reward goes into TRL, verl or OpenRLHF (:mod:`.plugins`).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from accelerate import Accelerator, DistributedType
 from accelerate.utils import gather_object
 
 from tracelift_groups import __version__
 from tracelift_groups.errors import GateError, UserError
-from tracelift_groups.grpo.local import digest_of, eos_ids, pad_id
+from tracelift_groups.grpo.folder import (
+    RECIPE,
+    SAMPLES,
+    cut_samples,
+    fingerprint_of,
+    log_rows,
+    prepare,
+)
+from tracelift_groups.grpo.local import eos_ids, pad_id
 from tracelift_groups.grpo.monitor import Monitor
 from tracelift_groups.grpo.planner import MARKER, load_planner, planner_folder, save_planner
 from tracelift_groups.grpo.problem import Problem
 from tracelift_groups.grpo.recipe import PlannerRecipe
 from tracelift_groups.grpo.reward import Rollout, ScoreRollouts
-from tracelift_groups.grpo.rollout import Completion, Sampler, roll_out
+from tracelift_groups.grpo.rollout import Completion, Sampler, problems_of, roll_out
 from tracelift_groups.grpo.steps import means, over_steps, sample_row, sums
 from tracelift_groups.grpo.update import Updater
-from tracelift_groups.prompts import prompt_source
 from tracelift_groups.recipes import dump_recipe
 from tracelift_groups.rm.checkpoint import Checkpoints, Progress, clear, leave_out_frozen
 from tracelift_groups.rm.loop import METRICS, MetricsLog
@@ -36,8 +41,8 @@ from tracelift_groups.rm.optim import make_optimizer, set_rate
 from tracelift_groups.rm.tokenizer import load_tokenizer
 from tracelift_groups.store import read_json, write_atomically
 
-SAMPLES = "samples.jsonl"
-RECIPE = "recipe.yaml"
+T = TypeVar("T")
+
 _SAMPLES_EACH = 4
 _SUMMARY_STEPS = 20
 _ALONE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
@@ -97,8 +102,8 @@ def train(
             f"the small runner does not shard weights ({accelerator.distributed_type.value})",
             way_out="use accelerate's ddp.yaml, or --backend trl",
         )
-    fingerprint = _fingerprint(problems, recipe, about or {})
-    done = _prepare(accelerator, out, fingerprint, resume=resume)
+    fingerprint = fingerprint_of(problems, recipe, about or {})
+    done = prepare(accelerator, out, fingerprint, resume=resume)
     if done is not None:
         return done
     if recipe.trackers:
@@ -110,7 +115,8 @@ def train(
             "version": __version__,
             "fingerprint": fingerprint,
             "about": dict(about or {}),
-            "problems": len(problems),
+            "problems": loop.problems,
+            "too_long": len(problems) - loop.problems,
             "steps": recipe.steps,
             "seconds": round(seconds, 1),
             **loop.summary(),
@@ -140,14 +146,17 @@ class _Loop:
         on_report: OnReport,
     ) -> None:
         self._accelerator, self._recipe, self._reward = accelerator, recipe, reward
-        self._problems, self._out, self._on_report = problems, out, on_report
-        self._held_out = held_out[: recipe.evaluate.problems] if recipe.evaluate.every else []
+        self._out, self._on_report = out, on_report
         folder = planner_folder(recipe)
         self.tokenizer = load_tokenizer(folder)
         model = load_planner(recipe)
         eos = eos_ids(model, self.tokenizer)
         pad = pad_id(self.tokenizer, eos)
         self._sampler = Sampler(self.tokenizer, recipe, eos, pad)
+        self._problems = self._sampler.fitting(model, problems)
+        self.problems = len(self._problems)
+        chosen = held_out[: recipe.evaluate.problems] if recipe.evaluate.every else []
+        self._held_out = self._sampler.fitting(model, chosen) if chosen else []
         if recipe.lora is not None:
             accelerator.register_save_state_pre_hook(leave_out_frozen)
         optimizer = make_optimizer(model, recipe.optim)
@@ -163,8 +172,8 @@ class _Loop:
         accelerator, recipe, out = self._accelerator, self._recipe, self._out
         progress = self._checkpoints.restore() or Progress(0, None)
         log = MetricsLog(out / METRICS, progress.step, accelerator)
-        _cut_samples(out / SAMPLES, progress.step, accelerator)
-        for row in _rows(out / METRICS):
+        cut_samples(out / SAMPLES, progress.step, accelerator)
+        for row in log_rows(out / METRICS):
             self._monitor.update(_watched(row))
         started, invalid = time.monotonic(), 0
         for step in range(progress.step, recipe.steps):
@@ -195,7 +204,7 @@ class _Loop:
 
     def summary(self) -> dict[str, Any]:
         """The first and the last steps, and what the monitor saw."""
-        rows = list(_rows(self._out / METRICS))
+        rows = list(log_rows(self._out / METRICS))
         return {
             "first": over_steps(rows[:_SUMMARY_STEPS], _SUMMARY_STEPS),
             "last": over_steps(rows, _SUMMARY_STEPS),
@@ -208,11 +217,18 @@ class _Loop:
         chosen = problems_of(self._problems, step, recipe.problems_per_step, recipe.seed)
         mine = chosen[accelerator.process_index :: accelerator.num_processes]
         self.model.eval()
-        try:
-            return roll_out(self._sampler, self.model, mine, step, recipe, self._reward)
-        except UserError:
+        done, error = _tried(
+            lambda: roll_out(self._sampler, self.model, mine, step, recipe, self._reward)
+        )
+        if self._anywhere(error is not None):
             self._checkpoints.save(Progress(step, None))
-            raise
+            raise error or UserError("stopped, because another process met a mistake")
+        assert done is not None
+        return done
+
+    def _anywhere(self, here: bool) -> bool:
+        """Whether something is so in any process; all of them have to ask."""
+        return any(_gathered(here, self._accelerator))
 
     def _means(self, groups: Sequence[Sequence[Completion]]) -> dict[str, float]:
         """The step's figures, over all processes."""
@@ -232,9 +248,11 @@ class _Loop:
         drawn = self._sampler.most_likely(self.model, mine)
         prefill = self._recipe.sampling.prefill
         texts = [self._sampler.text(one) for one in drawn]
-        scores = self._reward(
-            [Rollout(problem, text, prefill) for problem, text in zip(mine, texts, strict=True)]
-        )
+        rollouts = [Rollout(one, text, prefill) for one, text in zip(mine, texts, strict=True)]
+        scores, error = _tried(lambda: self._reward(rollouts))
+        if self._anywhere(error is not None):
+            raise error or UserError("stopped, because another process met a mistake")
+        assert scores is not None
         # A completion without a reasoning gets the executor nowhere.
         own = [score.parts.get("success", 0.0) for score in scores if score.valid]
         pairs = list(_gathered([sum(own), float(len(own))], accelerator))
@@ -250,16 +268,12 @@ class _Loop:
                 file.write(json.dumps(sample_row(step, one), ensure_ascii=False) + "\n")
 
 
-def problems_of(problems: Sequence[Problem], step: int, per_step: int, seed: int) -> list[Problem]:
-    """The problems of a step: each epoch goes through all of them in an order of its own."""
-    per_step = min(per_step, len(problems))
-    chosen = []
-    for number in range(step * per_step, (step + 1) * per_step):
-        epoch, place = divmod(number, len(problems))
-        order = list(range(len(problems)))
-        Random(f"{seed}:{epoch}").shuffle(order)
-        chosen.append(problems[order[place]])
-    return chosen
+def _tried(call: Callable[[], T]) -> tuple[T | None, UserError | None]:
+    """The result of a call, or the mistake that it met."""
+    try:
+        return call(), None
+    except UserError as error:
+        return None, error
 
 
 def _gathered(own: Any, accelerator: Accelerator) -> list[Any]:
@@ -274,60 +288,3 @@ def _watched(figures: Mapping[str, Any]) -> dict[str, float]:
     """What the monitor looks at."""
     names = ("success", "uplift", "rm", "length", "leaked", "tag_games")
     return {name: float(figures[name]) for name in names if name in figures}
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            yield json.loads(line)
-
-
-def _cut_samples(path: Path, step: int, accelerator: Accelerator) -> None:
-    """Remove what a resumed training will write again."""
-    if accelerator.is_main_process and path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        write_atomically(path, "".join(f"{line}\n" for line in kept))
-
-
-def _prepare(
-    accelerator: Accelerator, out: Path, fingerprint: str, *, resume: bool
-) -> dict[str, Any] | None:
-    """Make the folder; return what it holds where this very training is finished.
-
-    Raises:
-        UserError: It holds another planner, or cannot be written.
-    """
-    done = read_json(out / MARKER) if resume else None
-    if done is not None and done.get("fingerprint") != fingerprint:
-        raise UserError(
-            "the folder holds a planner trained with another recipe or other data",
-            where=str(out),
-            way_out="use another -o, or --resume never to start over",
-        )
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process and done is None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot write here ({error.strerror})", where=str(out)) from error
-        if not resume:
-            clear(out, MARKER, METRICS, SAMPLES)
-            clear(out)
-    accelerator.wait_for_everyone()
-    return done
-
-
-def _fingerprint(
-    problems: Sequence[Problem], recipe: PlannerRecipe, about: Mapping[str, str]
-) -> str:
-    """Tell this training from others by everything that its outcome depends on."""
-    digest = hashlib.sha256(dump_recipe(recipe).encode())
-    for name in (recipe.prompt, recipe.reward.executor_prompt):
-        digest.update(prompt_source(name).encode())
-    digest.update(digest_of(planner_folder(recipe)).encode())
-    digest.update(json.dumps(dict(about), sort_keys=True).encode())
-    for one in problems:
-        row = [one.problem_id, one.text, one.answer, one.tests]
-        digest.update(json.dumps(row).encode())
-    return digest.hexdigest()[:16]
