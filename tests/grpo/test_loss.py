@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.grpo.tiny import PROBLEMS, make_planner, recipe_for
 from tracelift_groups.grpo.generate import Sampled
+from tracelift_groups.grpo.loss import loss_terms, token_logprobs
 from tracelift_groups.grpo.recipe import Loss, PlannerRecipe
 from tracelift_groups.grpo.reward import Rollout, Score
 from tracelift_groups.grpo.rollout import Completion
@@ -83,7 +85,7 @@ def expected_loss(
             if loss.correction == "truncated":
                 weight = min(math.exp(then - drawn), loss.correction_cap)
             difference = reference - logp
-            kl = difference.exp() - difference - 1
+            kl = ratio * (difference.exp() - difference - 1)
             total = total - weight * gain + loss.kl_weight * kl
             tokens += 1
     return total / tokens
@@ -114,6 +116,60 @@ def learnt(model: Any, recipe: PlannerRecipe, rows: list[Completion], updates_be
     updater = Updater(Accelerator(cpu=True), model, Watched(), recipe, 0)
     found["figures"] = updater.learn(rows, 1)
     return found
+
+
+def test_terms_by_hand() -> None:
+    """Ratios 1.2 and 0.8 with bounds 0.9 and 1.1; what does not count is not a number."""
+    half = math.log(0.5)
+    logp_BT = torch.tensor([[math.log(0.6), math.log(0.4), half]] * 2, dtype=torch.float64)
+    old_BT = torch.tensor([[half, half, -math.inf], [half, half, half]], dtype=torch.float64)
+    counts_BT = torch.tensor([[1, 1, 0], [1, 1, 1]])
+    advantage_B = torch.tensor([1.0, -1.0], dtype=torch.float64)
+    bounds = {"clip_low": 0.1, "clip_high": 0.1}
+    terms = loss_terms(logp_BT, old_BT, advantage_B, counts_BT, Loss(**bounds))
+    # min(1.2, 1.1) + min(0.8, 0.9); min(-1.2, -1.1) + min(-0.8, -0.9) - 1
+    assert terms.policy.item() == pytest.approx(-(1.1 + 0.8) + (1.2 + 0.9 + 1))
+    assert terms.clipped.item() == 2
+    assert terms.ratio.item() == pytest.approx(1.2 + 0.8 + 1.2 + 0.8 + 1)
+    assert (terms.kl.item(), terms.correction.item()) == (0, 5)
+
+    # The sampler had 0.2 where the policy has 0.5: 2.5, cut at 2. And 0.8: 0.625.
+    sampled_BT = torch.tensor([[0.2, 0.8, 1.0]] * 2, dtype=torch.float64).log()
+    # The reference has twice the policy's probability, then the same.
+    reference_BT = logp_BT + torch.tensor([math.log(2), 0.0, 0.0], dtype=torch.float64)
+    terms = loss_terms(
+        logp_BT,
+        old_BT,
+        advantage_B,
+        counts_BT,
+        Loss(**bounds, correction="truncated", correction_cap=2.0),
+        sampled_BT=sampled_BT,
+        reference_BT=reference_BT,
+    )
+    expected = -(2 * 1.1 + 0.625 * 0.8) + (2 * 1.2 + 0.625 * 0.9 + 0.5 * 1)
+    assert terms.policy.item() == pytest.approx(expected)
+    assert terms.kl.item() == pytest.approx(2 * 1.2 * (2 - math.log(2) - 1))
+    assert terms.correction.item() == pytest.approx(2 + 0.625 + 2 + 0.625 + 0.5)
+
+
+def test_the_kl_term_has_the_gradient_of_the_divergence() -> None:
+    """Over all tokens, weighted as they are drawn: the gradient of KL(policy || reference)."""
+    torch.manual_seed(1)
+    logits_V = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    reference_V = torch.randn(5, dtype=torch.float64).log_softmax(-1)
+    logp_V = logits_V.log_softmax(-1)
+    (divergence,) = torch.autograd.grad(
+        (logp_V.exp() * (logp_V - reference_V)).sum(), logits_V, retain_graph=True
+    )
+    drawn = torch.zeros(5, dtype=torch.float64)
+    for token in range(5):
+        one = logp_V[token].reshape(1, 1)
+        none, all_of_it = torch.zeros(1, dtype=torch.float64), torch.ones(1, 1)
+        base = reference_V[token].reshape(1, 1)
+        terms = loss_terms(one, one.detach(), none, all_of_it, Loss(), reference_BT=base)
+        (gradient,) = torch.autograd.grad(terms.kl, logits_V, retain_graph=True)
+        drawn += logp_V[token].exp().detach() * gradient
+    torch.testing.assert_close(drawn, divergence)
 
 
 @pytest.mark.parametrize("tokens_per_batch", [16, 40, 1000])
@@ -166,8 +222,6 @@ def test_off_policy_with_correction_and_kl_against_fp64(planner: Path) -> None:
 
 
 def test_padding_and_neighbours_change_nothing(planner: Path) -> None:
-    from tracelift_groups.grpo.loss import token_logprobs
-
     rows = completions(8)
     model = model_in(planner, torch.float32)
     batch = collate(rows, 0, torch.device("cpu"))
@@ -182,3 +236,41 @@ def test_nothing_that_counts_takes_no_step(planner: Path) -> None:
     rows = [row._replace(counts=False) for row in completions(1)]
     got = learnt(model, recipe_for(planner), rows, 0)
     assert got == {"figures": {}}
+
+
+class Logits:
+    """A model that gives the same logits whatever it reads."""
+
+    def __init__(self, logits_BTV: torch.Tensor) -> None:
+        self.logits_BTV = logits_BTV
+
+    def __call__(self, **_: Any) -> Any:
+        return SimpleNamespace(logits=self.logits_BTV)
+
+
+def test_logits_in_fp32_are_not_kept_for_the_backward_pass() -> None:
+    """Of bf16 logits, what is kept is bf16; the gradient is that of the plain formula in fp64."""
+    torch.manual_seed(0)
+    vocabulary, completion = 50, 4
+    logits_BTV = torch.randn(3, completion + 1, vocabulary).bfloat16().requires_grad_()
+    ids_BT = torch.randint(0, vocabulary, (3, 7))
+    kept: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logp_BT = token_logprobs(Logits(logits_BTV), ids_BT, torch.ones(3, 7), completion, 0.7)
+    assert not [one for one in kept if one.dtype == torch.float32 and one.shape[-1] == vocabulary]
+    weight_BT = torch.arange(12.0).reshape(3, 4)
+    (weight_BT * logp_BT).sum().backward()
+    exact_BTV = logits_BTV.detach().double().requires_grad_()
+    plain_BT = (
+        (exact_BTV[:, :-1] / 0.7).log_softmax(-1).gather(-1, ids_BT[:, -completion:, None])[..., 0]
+    )
+    (weight_BT * plain_BT).sum().backward()
+    torch.testing.assert_close(logp_BT.double(), plain_BT, atol=1e-5, rtol=1e-5)
+    assert logits_BTV.grad is not None
+    assert exact_BTV.grad is not None
+    torch.testing.assert_close(logits_BTV.grad.double(), exact_BTV.grad, atol=0.02, rtol=0.01)

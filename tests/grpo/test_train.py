@@ -19,7 +19,6 @@ from tests.grpo.tiny import PROBLEMS, make_planner, recipe_for, same_weights, sp
 from tracelift_groups.errors import GateError, UserError
 from tracelift_groups.grpo.recipe import PlannerRecipe
 from tracelift_groups.grpo.reward import Rollout, Score
-from tracelift_groups.grpo.rollout import problems_of
 from tracelift_groups.grpo.train import Report, train
 
 
@@ -210,15 +209,6 @@ def test_the_held_out_success_is_that_of_the_most_likely_completion(
     train(PROBLEMS[:3], PROBLEMS[3:], recipe, reward, tmp_path / "out")
     assert asked[-1] == ["p4", "p5", "p6"]
     assert "held_out_success" in rows(tmp_path / "out")[1]
-
-
-def test_every_problem_once_an_epoch_in_another_order() -> None:
-    steps = [problems_of(PROBLEMS, step, 2, seed=5) for step in range(6)]
-    first = [one.problem_id for step in steps[:3] for one in step]
-    second = [one.problem_id for step in steps[3:] for one in step]
-    assert sorted(first) == sorted(second) == sorted(one.problem_id for one in PROBLEMS)
-    assert first != second
-    assert len(problems_of(PROBLEMS, 0, 100, seed=5)) == len(PROBLEMS)
 
 
 def test_reports_are_given_after_every_step(planner: Path, tmp_path: Path) -> None:

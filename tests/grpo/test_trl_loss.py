@@ -1,7 +1,15 @@
-"""One step of ours and one of ``trl.GRPOTrainer`` on the same completions and rewards.
+"""The loss of a step beside that of ``trl.GRPOTrainer``, on the same completions and rewards.
 
-Settings that coincide: centred advantages (``scale_rewards="none"``), the loss as a mean over all
-tokens of the batch (``bnpo``; ``dapo`` is the same for one batch), no KL term, one update.
+Settings that coincide:
+
+* ``advantage``: ``centred`` is ``scale_rewards="none"``, ``standardised`` is ``"group"``;
+* the mean over all tokens of the step is ``bnpo``, and ``dapo`` for one batch;
+* ``clip_low``, ``clip_high``, ``kl_weight`` are ``epsilon``, ``epsilon_high``, ``beta``;
+* ``correction="truncated"`` is vLLM's importance sampling in its mode ``token_truncate``;
+* ``mask_truncated`` is ``mask_truncated_completions``.
+
+One thing does not: TRL counts the tokens of a group without variance in its mean, while here such
+a group takes part in nothing.
 """
 
 from __future__ import annotations
@@ -17,10 +25,11 @@ from datasets import Dataset
 from tests.grpo.tiny import PROBLEMS, make_planner, recipe_for
 from tracelift_groups.grpo.generate import Sampled
 from tracelift_groups.grpo.local import eos_ids, pad_id
+from tracelift_groups.grpo.loss import loss_terms, token_logprobs
 from tracelift_groups.grpo.planner import load_planner
-from tracelift_groups.grpo.reward import Score
-from tracelift_groups.grpo.rollout import Sampler, roll_out
-from tracelift_groups.grpo.update import Updater
+from tracelift_groups.grpo.reward import Rollout, Score
+from tracelift_groups.grpo.rollout import Completion, Sampler, roll_out
+from tracelift_groups.grpo.update import Updater, collate
 from tracelift_groups.rm.optim import make_optimizer
 from tracelift_groups.rm.tokenizer import load_tokenizer
 
@@ -70,6 +79,76 @@ def test_the_loss_of_a_step_is_trls(tmp_path: Path, loss_type: str, way: str) ->
     assert ours["grad_norm"] == pytest.approx(theirs["grad_norm"], rel=1e-4)
 
 
+@pytest.mark.parametrize("kl_weight", [0.0, 0.2])
+def test_the_loss_off_policy_is_trls(tmp_path: Path, kl_weight: float) -> None:
+    """Old, sampled and reference log-probabilities away from the policy's, as after an update."""
+    planner = make_planner(tmp_path / "start")
+    loss = {
+        "clip_low": 0.1,
+        "clip_high": 0.15,
+        "correction": "truncated",
+        "correction_cap": 1.5,
+        "kl_weight": kl_weight,
+        "mask_truncated": False,
+    }
+    sampling = {"completions": GROUP, "max_tokens": 9, "temperature": 0.8}
+    recipe = recipe_for(planner, loss=loss, sampling=sampling)
+    torch.manual_seed(3)
+    rows = [_row(length) for length in (9, 2, 5, 1, 7, 9)]
+    batch = collate(rows, 0, torch.device("cpu"))
+    model = load_planner(recipe).train()
+    logp_BT = token_logprobs(model, batch.ids_BT, batch.mask_BT, 9, 0.8)
+    old_BT, reference_BT = (logp_BT.detach() + 0.2 * torch.randn_like(logp_BT) for _ in range(2))
+    sampled_BT = old_BT + 0.5 * torch.randn_like(logp_BT)
+    terms = loss_terms(
+        logp_BT,
+        old_BT,
+        batch.advantage_B,
+        batch.counts_BT,
+        recipe.loss,
+        sampled_BT=sampled_BT,
+        reference_BT=reference_BT if kl_weight else None,
+    )
+    ours = (terms.policy + kl_weight * terms.kl) / batch.counts_BT.sum()
+    ours.backward()
+    gradients = {name: one.grad.clone() for name, one in model.named_parameters()}
+    assert 0 < terms.clipped < batch.counts_BT.sum()
+
+    more = {"beta": kl_weight, "epsilon": 0.1, "epsilon_high": 0.15, "loss_type": "bnpo"}
+    trainer = _trainer(tmp_path, planner, **more)
+    trainer.current_gradient_accumulation_steps = 1  # set by its loop, which does not run here
+    trainer.use_vllm = trainer.vllm_importance_sampling_correction = True
+    own = trainer.model.train()
+    prompt = batch.ids_BT.shape[1] - 9
+    theirs = trainer._compute_loss(
+        own,
+        {
+            "prompt_ids": batch.ids_BT[:, :prompt],
+            "prompt_mask": batch.mask_BT[:, :prompt],
+            "completion_ids": batch.ids_BT[:, prompt:],
+            "completion_mask": batch.counts_BT,
+            "advantages": batch.advantage_B,
+            "old_per_token_logps": old_BT,
+            "ref_per_token_logps": reference_BT,
+            "importance_sampling_ratio": (old_BT - sampled_BT).exp().clamp(max=1.5),
+        },
+    )
+    theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), abs=1e-6)
+    for name, one in own.named_parameters():
+        torch.testing.assert_close(gradients[name], one.grad, atol=1e-6, rtol=1e-4)
+
+
+def _row(length: int) -> Completion:
+    ids = torch.randint(2, 200, (length,)).tolist()
+    prompt = torch.randint(2, 200, (1 + length % 4,)).tolist()
+    sampled = Sampled(ids, [0.0] * length, True)
+    advantage = float(torch.randn(()))
+    return Completion(
+        Rollout(PROBLEMS[0], ""), prompt, sampled, Score(0.0, True, {}), advantage, True
+    )
+
+
 def _trl_step(
     tmp_path: Path, planner: Path, sampler: Sampler, rows: list[Any], loss_type: str, way: str
 ) -> dict[str, float]:
@@ -89,15 +168,33 @@ def _trl_step(
     def reward(completion_ids: list[list[int]], **_: Any) -> list[float]:
         return [value_of(list(ids)) for ids in completion_ids]
 
+    trainer = _trainer(
+        tmp_path,
+        planner,
+        reward=reward,
+        rollout_func=rollout,
+        beta=0.0,
+        loss_type=loss_type,
+        scale_rewards="none" if way == "centred" else "group",
+    )
+    trainer.train()
+    first = trainer.state.log_history[0]
+    return {"loss": first["loss"], "grad_norm": float(torch.tensor(first["grad_norm"]))}
+
+
+def _trainer(
+    tmp_path: Path,
+    planner: Path,
+    reward: Any = lambda completion_ids, **_: [0.0] * len(completion_ids),
+    rollout_func: Any = None,
+    **more: Any,
+) -> Any:
     arguments = trl.GRPOConfig(
         output_dir=str(tmp_path / "trl"),
         per_device_train_batch_size=PER_STEP * GROUP,
         num_generations=GROUP,
         max_completion_length=9,
         temperature=0.8,
-        beta=0.0,
-        loss_type=loss_type,
-        scale_rewards="none" if way == "centred" else "group",
         max_steps=1,
         learning_rate=1e-3,
         max_grad_norm=1e9,
@@ -109,14 +206,12 @@ def _trl_step(
         save_strategy="no",
         disable_dropout=True,
         shuffle_dataset=False,
+        **more,
     )
-    trainer = trl.GRPOTrainer(
+    return trl.GRPOTrainer(
         model=str(planner),
         reward_funcs=reward,
         args=arguments,
         train_dataset=Dataset.from_dict({"prompt": [one.text for one in PROBLEMS[:PER_STEP]]}),
-        rollout_func=rollout,
+        rollout_func=rollout_func,
     )
-    trainer.train()
-    first = trainer.state.log_history[0]
-    return {"loss": first["loss"], "grad_norm": float(torch.tensor(first["grad_norm"]))}

@@ -94,8 +94,10 @@ def loss_terms(
     With ``r = exp(logp - old)`` and ``A`` the completion's advantage, a token's policy loss is
     ``-w min(r A, clip(r, 1 - clip_low, 1 + clip_high) A)``, a higher upper bound leaving unlikely
     tokens room to grow (DAPO, arXiv 2503.14476). ``w = min(exp(old - sampled), cap)``, without a
-    gradient, corrects for a sampler that is not quite the policy. Its KL term is Schulman's
-    estimator ``exp(d) - d - 1`` with ``d = reference - logp``.
+    gradient, corrects for a sampler that is not quite the policy. Its KL term is ``r`` times
+    Schulman's estimator ``exp(d) - d - 1`` with ``d = reference - logp``: with the ratio its
+    expected gradient is that of KL(policy || reference), without it would be the other direction's
+    (DeepSeek-V3.2, arXiv 2512.02556).
 
     Args:
         logp_BT: Log-probabilities under the policy, with a gradient.
@@ -116,7 +118,7 @@ def loss_terms(
     kl_BT = torch.zeros_like(objective_BT)
     if reference_BT is not None:
         difference_BT = reference_BT - logp_BT
-        kl_BT = difference_BT.exp() - difference_BT - 1
+        kl_BT = ratio_BT * (difference_BT.exp() - difference_BT - 1)
 
     def total(values_BT: Tensor) -> Tensor:
         # Padding may hold infinities, and 0 x inf is no number.

@@ -22,6 +22,7 @@ from tracelift_groups.rm.optim import make_optimizer, set_rate
 from tracelift_groups.rm.plan import Plan, Step
 from tracelift_groups.rm.recipe import Recipe
 from tracelift_groups.rm.validate import Accuracy, validate
+from tracelift_groups.store import write_atomically
 
 METRICS = "metrics.jsonl"
 _DATA_PARALLEL = (DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
@@ -158,7 +159,7 @@ class MetricsLog:
         if accelerator.is_main_process:
             lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
             kept = [line for line in lines[:step] if line.endswith("}")]
-            path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            write_atomically(path, "".join(f"{line}\n" for line in kept))
 
     def write(self, step: int, row: dict[str, float]) -> None:
         """Add a step's line, in the main process."""
