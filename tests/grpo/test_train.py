@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.conftest import ROOT
 from tests.grpo.tiny import PROBLEMS, make_planner, recipe_for, same_weights, spaces, weights
 from tracelift_groups.errors import GateError, UserError
+from tracelift_groups.grpo.problem import Problem
 from tracelift_groups.grpo.recipe import PlannerRecipe
 from tracelift_groups.grpo.reward import Rollout, Score
 from tracelift_groups.grpo.train import Report, train
@@ -70,6 +66,57 @@ def test_the_folder_is_a_model_of_transformers(planner: Path, tmp_path: Path) ->
     left = {path.name for path in out.iterdir()}
     assert not left & {"checkpoint", "checkpoint.new", "checkpoint.old"}
     assert {"planner.json", "recipe.yaml", "metrics.jsonl"} <= left
+
+
+def test_adapters_are_kept_apart_and_merged(planner: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    out = tmp_path / "out"
+    lora = {"rank": 4, "alpha": 8, "targets": ["q_proj", "down_proj"]}
+    run(planner, out, steps=3, lora=lora, checkpoint_activations=True, tokens_per_batch=40)
+    merged = AutoModelForCausalLM.from_pretrained(out)
+    start = AutoModelForCausalLM.from_pretrained(planner)
+    adapted = PeftModel.from_pretrained(start, out / "adapter")
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        there, base = adapted(ids).logits, adapted.get_base_model()
+        torch.testing.assert_close(merged(ids).logits, there, atol=1e-4, rtol=1e-4)
+        with adapted.disable_adapter():
+            assert not torch.allclose(base(ids).logits, there, atol=1e-3)
+    changed = {name for name, one in weights(out).items() if not one.equal(weights(planner)[name])}
+    assert {name.split(".")[-2] for name in changed} == {"q_proj", "down_proj"}
+
+
+def test_activations_computed_again_change_nothing(planner: Path, tmp_path: Path) -> None:
+    run(planner, tmp_path / "kept", steps=2)
+    run(planner, tmp_path / "again", steps=2, checkpoint_activations=True)
+    assert same_weights(tmp_path / "kept", tmp_path / "again")
+
+
+def test_tensorboard_has_the_figures(planner: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(planner, tmp_path / "out", steps=3, trackers=["tensorboard"])
+    events = EventAccumulator(str(tmp_path / "out" / "tracelift-groups"))
+    events.Reload()
+    shown = [(one.step, one.value) for one in events.Scalars("reward")]
+    expected = [(row["step"], pytest.approx(row["reward"])) for row in rows(tmp_path / "out")]
+    assert shown == expected
+
+
+def test_bf16_resumes_exactly_too(planner: Path, tmp_path: Path) -> None:
+    run(planner, tmp_path / "whole", steps=3, precision="bf16")
+    with pytest.raises(Interrupted):
+        run(planner, tmp_path / "parts", crashing(2), steps=3, precision="bf16")
+    run(planner, tmp_path / "parts", steps=3, precision="bf16")
+    assert same_weights(tmp_path / "whole", tmp_path / "parts")
+    assert weights(tmp_path / "whole")["model.norm.weight"].dtype == torch.float32
+
+
+def test_problems_without_room_are_counted(planner: Path, tmp_path: Path) -> None:
+    long = Problem("long", "math", "1 + " * 200 + "1?", "201")
+    info = train([*PROBLEMS, long], [long, *PROBLEMS], recipe_for(planner), spaces, tmp_path / "o")
+    assert (info["problems"], info["too_long"]) == (6, 1)
 
 
 @pytest.mark.parametrize("changes", [{}, {"lora": {"rank": 4, "alpha": 8}}], ids=["full", "lora"])
@@ -251,36 +298,3 @@ def test_mistakes_name_the_place(planner: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"no tokenizer|not a causal"):
         run(tmp_path / "empty", tmp_path / "out")
-
-
-_CHILD = """
-import sys
-from pathlib import Path
-from tests.grpo.tiny import PROBLEMS, recipe_for, spaces
-from tracelift_groups.grpo.train import train
-recipe = recipe_for(Path(sys.argv[1]), steps=12, checkpoint_every=1)
-report = lambda at: print(at.step, flush=True)
-train(PROBLEMS, [], recipe, spaces, Path(sys.argv[2]), on_report=report)
-"""
-
-
-@pytest.mark.slow
-def test_kill_and_resume_gives_the_same_parameters(planner: Path, tmp_path: Path) -> None:
-    run(planner, tmp_path / "whole", steps=12)
-    out = tmp_path / "killed"
-    for stop_after in (1, 3, 4):
-        child = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(planner), str(out)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert child.stdout is not None
-        for _ in range(stop_after):
-            child.stdout.readline()
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    run(planner, out, steps=12)
-    assert same_weights(tmp_path / "whole", out)
-    assert rows(tmp_path / "whole") == rows(out)

@@ -118,6 +118,7 @@ def train(
             "problems": loop.problems,
             "too_long": len(problems) - loop.problems,
             "steps": recipe.steps,
+            "processes": accelerator.num_processes,
             "seconds": round(seconds, 1),
             **loop.summary(),
         }
