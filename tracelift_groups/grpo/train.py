@@ -7,6 +7,7 @@ reward goes into TRL, verl or OpenRLHF (:mod:`.plugins`).
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -42,6 +43,9 @@ from tracelift_groups.rm.tokenizer import load_tokenizer
 from tracelift_groups.store import read_json, write_atomically
 
 T = TypeVar("T")
+
+# It tells at every checkpoint that tied weights are written once.
+logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
 
 _SAMPLES_EACH = 4
 _SUMMARY_STEPS = 20
