@@ -27,6 +27,7 @@ COMMANDS = {
     "uplift": "what each trace is worth to a frozen executor",
     "train-planner": "train a planner with the executor-grounded reward (GRPO)",
     "eval-planner": "what a planner's reasoning changes for an executor, on benchmarks",
+    "push": "upload groups or a model to the Hugging Face Hub",
     "doctor": "what works here: sandbox isolation, packages, GPU, a model's endpoint",
 }
 _GOES_ON = "what was finished is kept, the same command goes on"

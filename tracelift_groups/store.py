@@ -230,18 +230,37 @@ def _sync_folder(folder: Path) -> None:
 
 
 def run_files(run: Path) -> dict[str, Path]:
-    """Return the Parquet files of a complete run, by split.
+    """Return the Parquet files of a complete run, or of a copy of a pushed dataset, by split.
 
     Raises:
-        UserError: No such folder, or one that is no complete run.
+        UserError: No such folder, or one that holds neither.
     """
     if not run.is_dir():
         raise UserError("no such run folder", where=str(run), way_out="make one with tlg build")
-    files = {path.stem: path for path in sorted((run / GROUPS).glob("*.parquet"))}
-    if not (run / MANIFEST).is_file() or not files:
-        raise UserError(
-            "not a complete run folder (no manifest.json or no groups)",
-            where=str(run),
-            way_out="finish it with the same tlg build command",
-        )
-    return files
+    files = _parquet_files(run / GROUPS)
+    if (run / MANIFEST).is_file() and files:
+        return files
+    if not files and (pushed := _pushed_files(run)):
+        return pushed
+    raise UserError(
+        "not a complete run folder (no manifest.json or no groups)",
+        where=str(run),
+        way_out="finish it with the same tlg build command",
+    )
+
+
+def _parquet_files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.parquet"))}
+
+
+def _pushed_files(folder: Path) -> dict[str, Path]:
+    """The splits of a pushed dataset with one configuration, or of one configuration's folder.
+
+    Raises:
+        UserError: There are several configurations.
+    """
+    configurations = [one for one in sorted((folder / "data").glob("*")) if _parquet_files(one)]
+    if len(configurations) > 1:
+        names = ", ".join(str(one) for one in configurations)
+        raise UserError("several configurations", where=str(folder), way_out=f"one of {names}")
+    return _parquet_files(configurations[0] if configurations else folder)

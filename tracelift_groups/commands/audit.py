@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -68,7 +69,7 @@ def command(
     from tracelift_groups.audit.limits import load_limits
     from tracelift_groups.errors import GateError, UserError
     from tracelift_groups.groupfiles import groups_of
-    from tracelift_groups.store import AUDIT, AUDIT_TEXT, write_atomically
+    from tracelift_groups.store import AUDIT, AUDIT_TEXT, MANIFEST, write_atomically
 
     chosen = load_limits(limits)
     report = audit(
@@ -83,7 +84,10 @@ def command(
     if folder is not None:
         if not folder.is_dir():
             raise UserError("no such folder", where=str(folder), way_out="make it first")
-        write_atomically(folder / AUDIT, json.dumps(report.to_json(), indent=2) + "\n")
+        data = report.to_json()
+        if source.is_dir() and (source / MANIFEST).is_file():  # so that a push knows it is of these
+            data["manifest"] = hashlib.sha256((source / MANIFEST).read_bytes()).hexdigest()
+        write_atomically(folder / AUDIT, json.dumps(data, indent=2) + "\n")
         write_atomically(folder / AUDIT_TEXT, report.to_markdown())
     click.echo(json.dumps(report.to_json()) if as_json else _summary(report, folder))
     if not report.passed:

@@ -48,7 +48,8 @@ def command(
 ) -> None:
     """Train a reasoning reward model on the groups of a run.
 
-    RUN is a run folder, a .parquet file of groups or a .jsonl file in the published layout.
+    RUN is a run folder, a .parquet file of groups, a .jsonl file in the published layout, or a
+    dataset on the Hub (hf://datasets/user/name).
     KEY=VALUE overrides a recipe's key, dotted: optim.lr=1e-4. The weights kept are those of the
     evaluation with the best held-out group accuracy. An interrupted training goes on when the
     same command is given again.
@@ -58,9 +59,16 @@ def command(
 
     loaded = load_recipe(recipe, overrides)
     require_extra("train")
+    from tracelift_groups.groupfiles import local_copy
     from tracelift_groups.rm.train import train
 
-    info = train(run, loaded, out, resume=resume == "auto", on_report=training_reporter(sys.stderr))
+    info = train(
+        local_copy(run),
+        loaded,
+        out,
+        resume=resume == "auto",
+        on_report=training_reporter(sys.stderr),
+    )
     if os.environ.get("RANK", "0") != "0":
         return  # under accelerate launch, the first process speaks for all
     if as_json:
