@@ -116,7 +116,7 @@ def test_a_second_push_uploads_nothing(hub: StandIn, push: Push, audited_run: Pa
     before = len(hub.uploaded)
     again = push(audited_run, "me/groups", "--tag", "v2")
     assert again.returncode == 0, again.stderr
-    assert "has all this already" in again.stdout
+    assert "has all of this already" in again.stdout
     assert hub.commits("dataset", "me/groups") == 1
     assert len(hub.uploaded) == before
 

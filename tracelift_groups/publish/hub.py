@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,8 +71,11 @@ def push_folder(
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.utils import disable_progress_bars
 
     token = require_token()
+    if not sys.stderr.isatty():  # bars belong to a terminal
+        disable_progress_bars()
     require_hub("a push", way_out="use --dry-run to see what would be uploaded")
     api: Any = HfApi(token=token)
     try:
