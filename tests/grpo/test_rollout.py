@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def test_a_completion_depends_on_seed_step_problem_and_number_alone(planner: Pat
     assert alone["p5"] == together["p5"]
     assert len(set(together["p5"])) > 1
     assert texts(PROBLEMS[4:5], 4)["p5"] != together["p5"]
+    twin = dataclasses.replace(PROBLEMS[4], problem_id="twin")
+    assert texts([twin], 3)["twin"] != together["p5"]
     other = recipe.model_copy(update={"seed": 1})
     assert texts(PROBLEMS[4:5], 3, other)["p5"] != together["p5"]
 

@@ -210,9 +210,10 @@ class _Loop:
     def summary(self) -> dict[str, Any]:
         """The first and the last steps, and what the monitor saw."""
         rows = list(log_rows(self._out / METRICS))
+        each = min(_SUMMARY_STEPS, max(1, len(rows) // 2))
         return {
-            "first": over_steps(rows[:_SUMMARY_STEPS], _SUMMARY_STEPS),
-            "last": over_steps(rows, _SUMMARY_STEPS),
+            "first": over_steps(rows[:each], each),
+            "last": over_steps(rows, each),
             "invalid": over_steps(rows, len(rows)).get("invalid", 0.0),
             "signs": self._monitor.seen,
         }
