@@ -112,16 +112,48 @@ def test_the_end_token_ends_and_is_kept() -> None:
     assert not greedy.finished
 
 
-def test_a_models_own_settings_do_not_change_the_distribution() -> None:
+OWN_SETTINGS: dict[str, Any] = {
+    "repetition_penalty": 5.0,
+    "temperature": 0.1,
+    "top_k": 1,
+    "top_p": 0.1,
+    "do_sample": True,
+    "num_beams": 3,
+    "num_return_sequences": 2,
+    "no_repeat_ngram_size": 1,
+    "encoder_repetition_penalty": 3.0,
+    "min_new_tokens": 5,
+    "min_length": 30,
+    "suppress_tokens": list(range(5, 40)),
+    "begin_suppress_tokens": list(range(5, 40)),
+    "bad_words_ids": [[token] for token in range(5, 40)],
+    "sequence_bias": [[[6], 9.0]],
+    "forced_eos_token_id": EOS,
+    "exponential_decay_length_penalty": (1, 3.0),
+    "guidance_scale": 3.0,
+    "max_time": 1e-4,
+    "stop_strings": ["a"],
+    "return_dict_in_generate": True,
+}
+
+
+@pytest.mark.parametrize("name", OWN_SETTINGS)
+def test_a_models_own_settings_do_not_change_the_distribution(name: str) -> None:
     model, prompts = model_of("qwen2"), prompts_of(3)
     before = drawn(model, prompts, [5, 6, 7])
-    for name, setting in {
-        "repetition_penalty": 5.0,
-        "temperature": 0.1,
-        "top_k": 1,
-        "top_p": 0.1,
-        "do_sample": True,
-        "no_repeat_ngram_size": 1,
-    }.items():
-        setattr(model.generation_config, name, setting)
+    own = model.generation_config
+    setattr(own, name, OWN_SETTINGS[name])
     assert drawn(model, prompts, [5, 6, 7]) == before
+    assert model.generation_config is own
+
+
+def test_an_adapters_model_keeps_its_settings_too() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model, prompts = model_of("qwen2"), prompts_of(3)
+    before = drawn(model, prompts, [5, 6, 7])
+    own = model.generation_config
+    own.suppress_tokens = list(range(5, 40))
+    adapted = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"])).eval()
+    assert [one.ids for one in drawn(adapted, prompts, [5, 6, 7])] == [one.ids for one in before]
+    assert model.generation_config is own

@@ -56,6 +56,10 @@ def test_what_is_beside_the_tags_is_counted() -> None:
     assert extract("ab <reasoning>1</reasoning> cde ", "math").outside == 5
 
 
+def test_half_a_surrogate_pair_becomes_a_character_that_can_be_sent() -> None:
+    assert extract("<reasoning>1 \ud800 2</reasoning>", "math").text == "1 ? 2"
+
+
 LEAKS = [
     "The answer is 42.",
     "So the final answer is: 42",

@@ -1,21 +1,29 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
+import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from tests.grpo.fakes import UNAVAILABLE, FakeExecutor, FakeRm
 from tracelift_groups.errors import UserError
+from tracelift_groups.grpo.models import Model
 from tracelift_groups.grpo.problem import Problem
 from tracelift_groups.grpo.reward import Reward, Rollout, Score
 from tracelift_groups.grpo.settings import RewardSettings
-from tracelift_groups.llm.request import Failed
+from tracelift_groups.grpo.verifier import Verifier
+from tracelift_groups.llm.request import Answer, Failed, Reply, Request
+from tracelift_groups.llm.session import Session
+from tracelift_groups.rm.item import Item
 
 PROBLEM = Problem("p1", "math", "Six boxes of 7. How many?", "42")
 OTHER = Problem("p2", "math", "Two boxes of 5. How many?", "10")
@@ -160,8 +168,9 @@ def failing(when: Callable[[str | None, int], bool]) -> FakeExecutor:
         (failing(lambda text, n: text is None and n == 2), None, "executor: unavailable cut off"),
         (failing(lambda text, n: text == GOOD and n == 0), None, "executor: unavailable cut off"),
         (None, FakeRm(lambda text: None), "the reward model gave no score"),
+        (None, FakeRm(lambda text: float("nan")), "the reward model gave no score"),
     ],
-    ids=["baseline", "executor", "rm"],
+    ids=["baseline", "executor", "rm", "rm is no number"],
 )
 def test_a_failed_call_makes_no_number(
     executor: FakeExecutor | None, rm: FakeRm | None, reason: str
@@ -249,6 +258,89 @@ def test_closing_twice_and_leaving_no_thread() -> None:
     reward.close()
     reward.close()
     assert rm.closed
+    assert threading.active_count() == before
+
+
+@dataclass
+class SlowExecutor(FakeExecutor):
+    """Says when it is asked, and takes its time."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    async def ask(self, request: Request) -> Answer:
+        self.begun.set()
+        await asyncio.sleep(0.3)
+        return Reply("42")
+
+
+class SlowRm(FakeRm):
+    async def score(self, items: Sequence[Item]) -> list[float | None]:
+        await asyncio.sleep(60)
+        raise AssertionError("nobody waits so long")
+
+
+def test_closing_ends_a_batch_that_another_thread_waits_for() -> None:
+    executor, said = SlowExecutor(replies), []
+    reward = Reward(RewardSettings(), executor.model(), rm=SlowRm(lambda text: 0.5))
+
+    def ask() -> None:
+        try:
+            reward([rollout(GOOD)])
+        except BaseException as error:
+            said.append(type(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    executor.begun.wait()
+    reward.close()
+    thread.join(10)
+    assert said == [CancelledError]
+
+
+def test_ctrl_c_closes_everything(caplog: pytest.LogCaptureFixture) -> None:
+    before = threading.active_count()
+    executor, rm = SlowExecutor(replies), SlowRm(lambda text: 0.5)
+
+    def interrupt() -> None:
+        executor.begun.wait()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Reward(RewardSettings(), executor.model(), rm=rm) as reward,
+    ):
+        reward([rollout(GOOD)])
+    thread.join()
+    assert rm.closed
+    assert threading.active_count() == before
+    del reward
+    gc.collect()
+    assert not caplog.records  # such as "Task was destroyed but it is pending"
+
+
+def test_what_fails_to_close_keeps_nothing_else_open() -> None:
+    class Stuck(FakeRm):
+        async def close(self) -> None:
+            raise RuntimeError("the reward model does not let go")
+
+    before = threading.active_count()
+    closed: list[str] = []
+
+    class Watched(Verifier):
+        def close(self) -> None:
+            super().close()
+            closed.append("verifier")
+
+    executor = Model("fake", Session(FakeExecutor(replies)), on_close=lambda: closed.append("one"))
+    judge = Model("fake", Session(FakeExecutor(replies)), on_close=lambda: closed.append("two"))
+    rm = Stuck(lambda text: 0.5)
+    reward = Reward(RewardSettings(), executor, rm=rm, judge=judge, verifier=Watched())
+    reward([rollout(GOOD)])
+    with pytest.raises(RuntimeError, match="does not let go"):
+        reward.close()
+    assert closed == ["one", "two", "verifier"]
     assert threading.active_count() == before
 
 

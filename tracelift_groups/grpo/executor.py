@@ -85,5 +85,6 @@ class Executor:
             if answer.reason in _ITS_OWN:
                 return _NO_REPLY
             return f"executor: {answer.reason} {answer.detail}".strip()
-        outcome = await self.verifier.averify(problem, answer.text)
+        partial = self.settings.formula == "published_code"  # the only one that reads pass rates
+        outcome = await self.verifier.averify(problem, answer.text, partial=partial)
         return outcome.run if outcome.valid else f"verifier: {outcome.detail}"

@@ -8,7 +8,8 @@ but for rounding in the model.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Any, NamedTuple
 
@@ -66,29 +67,44 @@ def generate(
         ids_PT[row, longest - len(ids) :] = torch.tensor(list(ids))
         mask_PT[row, longest - len(ids) :] = 1
     draw = _Draw([Random(seed) for seed in seeds], temperature, top_p)
-    # All that a model's own generation config may change about the distribution is named here.
     config = GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=max_new_tokens,
-        min_new_tokens=None,
         do_sample=False,
-        num_beams=1,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
         eos_token_id=sorted(eos_ids),
         pad_token_id=pad_id,
         use_cache=True,
     )
-    out_PT = model.generate(
-        ids_PT.to(device),
-        attention_mask=mask_PT.to(device),
-        generation_config=config,
-        logits_processor=LogitsProcessorList([draw]),
-    )
+    with _without_own_settings(model):
+        out_PT = model.generate(
+            ids_PT.to(device),
+            attention_mask=mask_PT.to(device),
+            generation_config=config,
+            logits_processor=LogitsProcessorList([draw]),
+        )
     logprobs_PT = torch.stack(draw.logprobs, dim=1).tolist()
     continued = out_PT[:, longest:].tolist()
     return [
         _cut(ids, logprobs, eos_ids) for ids, logprobs in zip(continued, logprobs_PT, strict=True)
     ]
+
+
+@contextmanager
+def _without_own_settings(model: Any) -> Iterator[None]:
+    """Take a model's generation config away: what a call leaves open is filled up from it.
+
+    Penalties, forbidden or forced tokens and least lengths would change the distribution.
+    """
+    holders = [model]
+    if hasattr(model, "get_base_model"):  # an adapter hands its config to the model in it
+        holders.append(model.get_base_model())
+    own = [holder.generation_config for holder in holders]
+    try:
+        for holder in holders:
+            holder.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
+        yield
+    finally:
+        for holder, config in zip(holders, own, strict=True):
+            holder.generation_config = config
 
 
 def _cut(ids: list[int], logprobs: list[float], eos_ids: Collection[int]) -> Sampled:

@@ -15,6 +15,7 @@ from transformers.utils import logging
 from tracelift_groups.errors import UserError
 from tracelift_groups.grpo.generate import Sampled, generate
 from tracelift_groups.grpo.prompting import continuation, model_input
+from tracelift_groups.llm.limiter import Stopped
 from tracelift_groups.llm.request import Answer, Failed, Reply, Request, Usage
 from tracelift_groups.rm.device import device_named
 
@@ -89,8 +90,12 @@ class LocalModel:
         return await future
 
     def close(self) -> None:
-        """End the thread."""
-        self._thread.shutdown(cancel_futures=True)
+        """Turn away what waits; the thread ends with the batch that it is at."""
+        waiting, self._queue = self._queue, []
+        for one in waiting:
+            if not one.future.done():
+                one.future.set_exception(Stopped())
+        self._thread.shutdown(wait=False)
 
     async def _work(self) -> None:
         await asyncio.sleep(0)  # let those that were asked at the same time come in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -89,13 +89,20 @@ class Model:
             with a digest of its weights.
         samples_itself: Whether replies are sampled here, so that repeats differ by construction.
         account: Calls and tokens so far.
+        on_close: Called first when the model is closed: turns away what is not begun.
     """
 
     def __init__(
-        self, name: str, session: Session, *, api: Api = "chat", samples_itself: bool = False
+        self,
+        name: str,
+        session: Session,
+        *,
+        api: Api = "chat",
+        samples_itself: bool = False,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self.name, self.api, self.samples_itself = name, api, samples_itself
-        self._session = session
+        self._session, self._on_close = session, on_close
         self.account = session.account
 
     async def ask(self, requests: Sequence[Request]) -> list[Answer]:
@@ -118,6 +125,8 @@ class Model:
 
     async def close(self) -> None:
         """Wait for what is under way, and close connections and cache."""
+        if self._on_close is not None:
+            self._on_close()
         await self._session.__aexit__(None, None, None)
 
     async def __aenter__(self) -> Self:
@@ -138,7 +147,7 @@ def _open_local(folder: Path, choice: ModelChoice, cache: Path | None) -> Model:
     local = LocalModel.load(folder, choice.device)
     name = f"{LOCAL}{folder.resolve().name}@{digest_of(folder)}"
     session = Session(local, cache=Cache(cache) if cache is not None else None, account=Account())
-    return Model(name, session, api=choice.api, samples_itself=True)
+    return Model(name, session, api=choice.api, samples_itself=True, on_close=local.close)
 
 
 async def repeats_differ(model: Model, temperature: float) -> bool | None:

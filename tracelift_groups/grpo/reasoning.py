@@ -62,7 +62,8 @@ def extract(completion: str, domain: Domain, *, prefilled: bool = False) -> Reas
         prefilled: Whether the prompt ended with the opening tag; a model that repeats it is not
             held to have written two.
     """
-    text = completion
+    # Half of a surrogate pair can be sent to nobody.
+    text = completion.encode("utf-8", "replace").decode()
     if prefilled and not text.lstrip().startswith(OPEN):
         text = f"{OPEN}{text}"
     tags = _TAG.findall(text)

@@ -8,9 +8,11 @@ call that counts came to nothing the score is invalid: no number stands in for i
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -75,7 +77,7 @@ class Reward:
         executor: The frozen model that works from the reasoning.
         rm: Where the mode needs it.
         judge: Where the mode needs it.
-        verifier: By default one of its own, which it closes.
+        verifier: By default one of its own; closed with the rest.
 
     Raises:
         UserError: The mode needs a reward model or a judge, and there is none.
@@ -109,7 +111,12 @@ class Reward:
         Raises:
             UserError: There is something to mend, or the endpoint is down.
         """
-        return self._submit(self._score(rollouts)).result()
+        scores = self._submit(self._score(rollouts))
+        try:
+            return scores.result()
+        except BaseException:
+            scores.cancel()  # after Ctrl-C nobody waits for it any more
+            raise
 
     async def ascore(self, rollouts: Sequence[Rollout]) -> list[Score]:
         """Score a batch, from any event loop."""
@@ -120,14 +127,20 @@ class Reward:
         return self._submit(repeats_differ(self.executor, self.settings.temperature)).result()
 
     def close(self) -> None:
-        """Wait for what is under way; close models, reward model and verifier."""
+        """Wait for what is paid for; close models, reward model and verifier.
+
+        All of them are closed, even where one of them fails to. A batch that another thread still
+        waits for is cancelled.
+        """
         if self._loop.is_closed():
             return
-        self._submit(self._close()).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self.verifier.close()
+        try:
+            self._submit(self._close()).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self.verifier.close()
 
     def __enter__(self) -> Self:
         return self
@@ -144,11 +157,18 @@ class Reward:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _close(self) -> None:
-        await self.executor.close()
-        if self._judge is not None:
-            await self._judge.close()
-        if self._rm is not None:
-            await self._rm.close()
+        async with AsyncExitStack() as last_first:
+            last_first.push_async_callback(self._cancel_the_rest)
+            for one in (self._rm, self._judge, self.executor):
+                if one is not None:
+                    last_first.push_async_callback(one.close)
+
+    async def _cancel_the_rest(self) -> None:
+        """End the batches that were under way, so that nobody waits for ever."""
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _score(self, rollouts: Sequence[Rollout]) -> list[Score]:
         found = [self._extract(rollout) for rollout in rollouts]
@@ -182,7 +202,8 @@ class Reward:
     async def _rm_scores(self, items: Sequence[Item]) -> list[float | None]:
         if self._rm is None or not self.settings.needs_rm or not items:
             return [None] * len(items)
-        return await self._rm.score(items)
+        scores = await self._rm.score(items)
+        return [one if one is not None and math.isfinite(one) else None for one in scores]
 
     async def _verdicts(self, items: Sequence[Item]) -> list[float | None]:
         if self._judge is None or not self.settings.needs_judge:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from tracelift_groups.rm.judge import RemoteScorer, key_from, read_reply
 _ATTEMPTS = 4
 _FIRST_WAIT_S = 0.5
 _TIMEOUT_S = 600.0
+_NOT_ACCEPTED = (400, 413, 422)
+"""What a server says of items that it cannot read."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,13 +55,16 @@ class FolderRm:
         from tracelift_groups.rm.score import Scorer
 
         self._scorer = Scorer.load(folder, device=device)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rm")
 
     async def score(self, items: Sequence[Item]) -> list[float | None]:
         """Score a batch; an item that the model cannot read has no score."""
-        return await asyncio.to_thread(self._score, items)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._score, items)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """End the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _score(self, items: Sequence[Item]) -> list[float | None]:
         try:
@@ -90,8 +96,11 @@ class ServedRm:
     async def score(self, items: Sequence[Item]) -> list[float | None]:
         """Score a batch in one request, tried again where it fails; then nothing has a score.
 
+        A batch that the server does not accept is asked for again in halves: one text that is too
+        long for it costs the others no score.
+
         Raises:
-            UserError: The server refuses the request, which it would do again.
+            UserError: The server refuses whoever asks, which it would do again.
         """
         import httpx2
 
@@ -110,6 +119,11 @@ class ServedRm:
                 if response.is_success:
                     return list(read_reply(json.loads(response.content), len(items), self.url))
                 said = f"status {response.status_code}"
+                if response.status_code in _NOT_ACCEPTED:
+                    if len(items) == 1:
+                        break
+                    half = len(items) // 2
+                    return [*await self.score(items[:half]), *await self.score(items[half:])]
             except (UserError, ValueError) as error:
                 said = str(error)
         _log.warning("no reward model scores for %d items: %s", len(items), said)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import threading
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -31,7 +32,8 @@ class Outcome(NamedTuple):
 
     Attributes:
         passed: Whether it solves the problem.
-        pass_rate: Share of the tests that passed, in [0, 1]; for math 1 or 0.
+        pass_rate: Share of the tests that passed, in [0, 1]; for math 1 or 0. Where partial
+            credit was not asked for, of a failing program only those before its first failure.
         valid: False where nothing is known: the sandbox failed, or the tests cannot be used.
         verdict: As ``tlg verify`` names it.
         detail: The first failure, for people.
@@ -53,7 +55,8 @@ class Outcome(NamedTuple):
 class Verifier:
     """Judges replies; what a problem needs is started when it is first needed.
 
-    A reply that was judged before is not judged again: programs are run once for each problem.
+    A reply that was judged before, or is being judged, is not judged again: equal programs are run
+    once for each problem.
     Safe to use from several threads.
 
     Args:
@@ -70,37 +73,56 @@ class Verifier:
         self._code: CodeVerifier | None = None
         self._tests: dict[str, CaseTests | str] = {}
         self._known: OrderedDict[bytes, Outcome] = OrderedDict()
+        self._under_way: dict[bytes, Future[Outcome]] = {}
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
 
-    def verify(self, problem: Problem, reply: str) -> Outcome:
+    def verify(self, problem: Problem, reply: str, *, partial: bool = False) -> Outcome:
         """Judge one reply.
+
+        Args:
+            problem: What it should solve.
+            reply: The executor's.
+            partial: Run all tests of a program that reads stdin, instead of stopping at the first
+                that fails: a program that never ends costs the time limit for each.
 
         Raises:
             SandboxUnavailableError: Code, and this machine cannot isolate programs.
         """
-        key = _key(problem, reply)
+        key = _key(problem, reply, partial)
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
                 return self._known[key]
-        outcome = _outcome(self._judge(problem, reply))
-        if outcome.valid:
+            judging = self._under_way.get(key)
+            if judging is None:
+                mine = self._under_way[key] = Future()
+        if judging is not None:
+            return judging.result()
+        try:
+            outcome = _outcome(self._judge(problem, reply, partial))
+        except BaseException as error:
+            mine.set_exception(error)
             with self._lock:
+                del self._under_way[key]
+            raise
+        mine.set_result(outcome)
+        with self._lock:
+            del self._under_way[key]
+            if outcome.valid:
                 self._known[key] = outcome
                 if len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
         return outcome
 
-    async def averify(self, problem: Problem, reply: str) -> Outcome:
+    async def averify(self, problem: Problem, reply: str, *, partial: bool = False) -> Outcome:
         """``verify`` for asyncio."""
         with self._lock:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(32, thread_name_prefix="verify")
             threads = self._threads
-        return await asyncio.get_running_loop().run_in_executor(
-            threads, self.verify, problem, reply
-        )
+        verify = functools.partial(self.verify, problem, reply, partial=partial)
+        return await asyncio.get_running_loop().run_in_executor(threads, verify)
 
     def close(self) -> None:
         """End what was started."""
@@ -121,7 +143,7 @@ class Verifier:
     ) -> None:
         self.close()
 
-    def _judge(self, problem: Problem, reply: str) -> Result:
+    def _judge(self, problem: Problem, reply: str, partial: bool) -> Result:
         if problem.domain == "math":
             gold = problem.answer or ""
             if problem.tolerance and _near(gold, reply, problem.tolerance):
@@ -134,7 +156,7 @@ class Verifier:
         if tests.whole:
             return tests.run(self._code_verifier(), program or "")
         cases = [StdioTest(case.input, case.expected) for case in tests.cases]
-        return self._code_verifier().stdio(program, cases, every_test=True)
+        return self._code_verifier().stdio(program, cases, every_test=partial)
 
     def _tests_of(self, problem: Problem) -> CaseTests | str:
         """The tests of a problem, or why they cannot be used."""
@@ -159,8 +181,8 @@ class Verifier:
             return self._code
 
 
-def _key(problem: Problem, reply: str) -> bytes:
-    gold = f"{problem.tolerance}:{problem.answer or ''}"
+def _key(problem: Problem, reply: str, partial: bool) -> bytes:
+    gold = f"{partial}:{problem.tolerance}:{problem.answer or ''}"
     parts = (problem.domain, gold, problem.tests or "", reply)
     digest = hashlib.sha256()
     for part in parts:
