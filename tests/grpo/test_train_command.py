@@ -13,6 +13,7 @@ from tracelift_groups.commands.train_planner import command
 from tracelift_groups.errors import UserError
 from tracelift_groups.grpo.recipe import load_planner_recipe
 
+SAMPLE = ROOT / "data" / "groups" / "sample.jsonl"
 RECIPES = sorted((ROOT / "rm" / "planner").glob("*.yaml"))
 
 
@@ -92,6 +93,7 @@ def test_it_trains_on_a_run_with_a_local_executor(
         (["--recipe", "nothing"], "no such recipe"),
         (["--mode", "exec_only", "--split", "dev"], "no split 'dev'"),
         (["--mode", "exec_only", "--groups", "no/such"], "no such"),
+        (["evaluate.every=1", "--groups", str(SAMPLE)], "needs the validation split"),
         (["--mode", "exec_only", "--planner", "no/such"], "no/such"),
         (["--mode", "exec_only", "--executor", "no/such"], "neither a URL nor"),
     ],

@@ -15,6 +15,7 @@ from tracelift_groups.commands.executor_options import executor_options
 
 if TYPE_CHECKING:
     from tracelift_groups.grpo.models import ModelChoice
+    from tracelift_groups.grpo.problem import Problem
     from tracelift_groups.grpo.recipe import PlannerRecipe
     from tracelift_groups.grpo.reward import Reward
 
@@ -118,6 +119,7 @@ def command(
     loaded = load_planner_recipe(recipe, changes)
     require_extra("train")
     problems = read_problems(groups, split if groups.is_dir() else None)
+    held_out = _held_out(groups, loaded)
     asked = ModelChoice(judge, judge_model, device=device) if judge else None
     going_on = resume == "auto"
     _use_own_gpu()
@@ -140,7 +142,7 @@ def command(
 
             info = train(
                 problems,
-                _held_out(groups, loaded),
+                held_out,
                 loaded,
                 reward,
                 out,
@@ -186,11 +188,19 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _held_out(groups: Path, recipe: PlannerRecipe) -> Any:
+def _held_out(groups: Path, recipe: PlannerRecipe) -> list[Problem]:
+    """The problems of the validation split, where the recipe evaluates."""
+    from tracelift_groups.errors import UserError
     from tracelift_groups.grpo.problem import read_problems
 
-    if recipe.evaluate.every is None or not groups.is_dir():
+    if recipe.evaluate.every is None:
         return []
+    if not groups.is_dir():
+        raise UserError(
+            "evaluate.every needs the validation split of a run folder",
+            where=str(groups),
+            way_out="give the run's folder, or evaluate.every=null",
+        )
     return read_problems(groups, "validation")
 
 
