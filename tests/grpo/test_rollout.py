@@ -143,7 +143,7 @@ def completion(
 
 def test_figures_of_a_step_by_hand() -> None:
     usable = {"format_ok": 1.0, "length": 10.0, "leaked": 0.0, "success": 1.0, "rm": 0.5}
-    broken = {"format_ok": 0.0, "length": 0.0, "leaked": 0.0, "success": 0.0}
+    broken = {"format_ok": 0.0, "length": 0.0, "leaked": 0.0}
     groups = [
         [completion(1.5, usable, 3), completion(0.0, broken, 1, why="several")],
         [
@@ -164,7 +164,7 @@ def test_figures_of_a_step_by_hand() -> None:
         "leaked": 0.25,
         "reward": 0.75,
         "length": 15.0,
-        "success": 0.5,
+        "success": 0.5,  # without a reasoning there is none
         "rm": 0.5,
     }
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -227,7 +228,17 @@ def test_cut_off_completions_get_no_gradient(planner: Path, tmp_path: Path) -> N
     assert same_weights(planner, tmp_path / "out")
 
 
-def test_no_dropout_and_no_gradient_for_the_reference(planner: Path, tmp_path: Path) -> None:
+def test_dropout_is_off(planner: Path, tmp_path: Path) -> None:
+    dropping = tmp_path / "dropping"
+    shutil.copytree(planner, dropping)
+    config = json.loads((dropping / "config.json").read_text())
+    (dropping / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.5}))
+    run(planner, tmp_path / "one", steps=2)
+    run(dropping, tmp_path / "two", steps=2)
+    assert same_weights(tmp_path / "one", tmp_path / "two")
+
+
+def test_the_divergence_from_the_start_begins_at_zero(planner: Path, tmp_path: Path) -> None:
     loss = {"kl_weight": 0.5, "mask_truncated": False}
     run(planner, tmp_path / "kl", steps=3, loss=loss)
     kls = [row["kl"] for row in rows(tmp_path / "kl")]

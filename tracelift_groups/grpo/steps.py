@@ -46,9 +46,11 @@ def _add_completion(add: Any, one: Completion) -> None:
         add("reward", score.value)
     if score.parts.get("format_ok"):
         add("length", score.parts["length"])
+    # Without a reasoning nothing is measured, and the executor gets nowhere.
+    parts = {"success": 0.0} if score.parts.get("format_ok") == 0.0 else score.parts
     for name in _PARTS:
-        if score.valid and name in score.parts:
-            add(name, score.parts[name])
+        if score.valid and name in parts:
+            add(name, parts[name])
 
 
 def means(summed: Mapping[str, Sequence[float]]) -> dict[str, float]:
