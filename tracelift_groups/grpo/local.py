@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
@@ -63,17 +64,22 @@ class LocalModel:
         chosen = device_named(device)
         dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
         try:
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-            model = model.to(chosen).eval()
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, output_loading_info=True
+            )
+            model, loading = loaded
+            if missing := sorted(loading["missing_keys"]):
+                # They would be random numbers, and every reply with them.
+                raise ValueError(f"no weights for {missing[0]}")
             tokenizer = AutoTokenizer.from_pretrained(folder)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             said = str(error).strip().partition("\n")[0]
             raise UserError(
                 f"not a causal language model with its tokenizer ({said})",
                 where=f"local:{folder}",
                 way_out="give a folder that save_pretrained wrote",
             ) from error
-        return cls(model, tokenizer)
+        return cls(model.to(chosen).eval(), tokenizer)
 
     async def ask(self, request: Request) -> Answer:
         """Return the reply to a request, once the batch that it falls into is done."""
