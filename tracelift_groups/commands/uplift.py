@@ -44,6 +44,7 @@ Examples:
     type=click.IntRange(min=1),
     help="Most tokens of a reply; by default 64 for an answer, 1024 for a program.",
 )
+@click.option("--executor-prompt", default="executor", show_default=True, help="Or a .jinja path.")
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Measure the first groups of each split only."
 )
@@ -55,6 +56,7 @@ def command(
     repeats: int,
     temperature: float,
     max_tokens: int | None,
+    executor_prompt: str,
     limit: int | None,
     as_json: bool,
 ) -> None:
@@ -75,6 +77,7 @@ def command(
         temperature=temperature,
         max_tokens_math=max_tokens or usual.max_tokens_math,
         max_tokens_code=max_tokens or usual.max_tokens_code,
+        executor_prompt=executor_prompt,
     )
     report = counting_reporter(sys.stderr, "uplift: groups")
     summary = measure_run(run, executor, settings, limit=limit, on_done=report)
