@@ -4,6 +4,7 @@ import pytest
 
 from tracelift_groups.grpo.leaks import without_leak
 from tracelift_groups.grpo.reasoning import Format, extract
+from tracelift_groups.verify.answers import stated_answers
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,19 @@ LEAKS = [
     "Therefore, the answer is 42 apples in all",
     "My answer is 42",
     "the answer = 42",
+    "- The answer is 42",
+    "> Answer: 42",
+    "### Answer: 42",
+    "## Final Answer\n42",
+    "## Final Answer\n\n42",
+    "The answer is:\n**42**",
+    "\\boxed{\n42\n}",
+    "_Answer_: 42",
+    "(answer: 42)",
+    "The correct answer is 42",
+    "That means the answer is 42",
+    "Finally: our final answer will be 42",
+    "The answer's 42",
 ]
 
 
@@ -81,8 +95,33 @@ def test_a_stated_answer_is_taken_out(leak: str) -> None:
     found = extract(f"<reasoning>6 * 7 = 42 apples.\n{leak}</reasoning>", "math")
     assert found.text == "6 * 7 = 42 apples."
     assert found.leaked
-    inline = extract(f"<reasoning>6 * 7 = 42 apples. {leak}</reasoning>", "math")
-    assert inline.text == "6 * 7 = 42 apples."
+    if not leak.startswith((">", "#", "-")):
+        inline = extract(f"<reasoning>6 * 7 = 42 apples. {leak}</reasoning>", "math")
+        assert inline.text == "6 * 7 = 42 apples."
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        ", so the answer is 42.",
+        " and therefore the final answer is 42",
+        ": the answer is 42",
+        " \u2014 the answer is **42**",
+        ", which means that our answer is 42.",
+    ],
+)
+def test_a_clause_that_states_an_answer_is_taken_off_its_sentence(leak: str) -> None:
+    found = extract(f"<reasoning>6 boxes of 7 hold 42{leak} Each is full.</reasoning>", "math")
+    assert found.text.startswith("6 boxes of 7 hold 42")
+    assert "answer" not in found.text
+    assert found.leaked
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_no_answer_is_left_that_the_verifier_would_read(leak: str) -> None:
+    for text in (leak, f"It is so: {leak}", f"1. {leak}", f"First, 6 * 7. {leak} So."):
+        kept = without_leak(f"Two\nlines.\n{text}\nAnother line.", "math")
+        assert stated_answers(kept).answers == []
 
 
 @pytest.mark.parametrize(
@@ -94,6 +133,10 @@ def test_a_stated_answer_is_taken_out(leak: str) -> None:
         "He has 6 * 7 = 42 apples.",
         "Each answer sheet has 4 pages, 30 * 4 = 120.",
         "Number 4: 2 # 3",
+        "Her answer is 3 more than his, 5 + 3 = 8.",
+        "The first answer is worth 4 points, the second answer is worth 2.",
+        "  Kept as it is:   even  spaces. And this;  too.",
+        "",
     ],
 )
 def test_reasoning_about_answers_stays(text: str) -> None:
@@ -107,6 +150,14 @@ CODE_LEAKS = [
     "def f(n):\n    return n + 1",
     "class Solution:\n    def f(self):\n        return 1\n",
     "import sys\nfrom math import gcd",
+    "    def f(n):\n        return n + 1",
+    "- def f(n):\n      return n + 1",
+    "1. ```python\n   print(1)\n   ```",
+    "async def f(n):\n    return n",
+    "import numpy as np  # arrays",
+    "n = int(input())\na, b = map(int, input().split())\nif a > n:\n    b += 1\nprint(a + b)",
+    "1. n = int(input())\n2. print(2 * n)",
+    "for line in sys.stdin:\n    print(line.strip())",
 ]
 
 
@@ -125,6 +176,10 @@ def test_a_program_is_taken_out_of_a_plan(leak: str) -> None:
         "`def` is not needed; loop over `range(1, n + 1)`.",
         "class sizes differ: keep a counter",
         "The answer is the largest gap; keep it in `best`.",
+        "Read n, then n numbers.\nfor each number:\n    best = max(best, it)\nReturn best.",
+        "1. Read the grid with `input()`.\n2. total = rows * columns\n3. Print it.",
+        "- from 1 to n, import nothing",
+        "  definition of done: all tests pass\n\n  class of the problem: greedy",
     ],
 )
 def test_a_plan_in_words_stays(text: str) -> None:
@@ -144,6 +199,18 @@ HOSTILE = [
     "<reasoning>" + "def f(\n" * 140_000 + "</reasoning>",
     "<reasoning>" + "def f(\n" + "\n \t" * 300_000 + "</reasoning>",
     "<reasoning>" + ". " * 500_000 + "</reasoning>",
+    "<reasoning>" + "so the answer " * 70_000 + "</reasoning>",
+    "<reasoning>" + "her answer is " * 70_000 + "</reasoning>",
+    "<reasoning>" + "answer" + "* " * 500_000 + "</reasoning>",
+    "<reasoning>" + "#*_ >" * 200_000 + "answer" + "*_" * 100_000 + "</reasoning>",
+    "<reasoning>" + "\\boxed{\n" * 110_000 + "</reasoning>",
+    "<reasoning>" + "if " + ":" * 500_000 + " " * 500_000 + "x</reasoning>",
+    "<reasoning>" + "f(" + ") " * 500_000 + "x</reasoning>",
+    "<reasoning>" + "a" + "[b]" * 330_000 + "</reasoning>",
+    "<reasoning>" + "a" + ", a" * 330_000 + "</reasoning>",
+    "<reasoning>" + "import a" + ", a as b" * 120_000 + "!</reasoning>",
+    "<reasoning>" + "1." * 500_000 + "</reasoning>",
+    "<reasoning>" + "x = input(\n" * 90_000 + "</reasoning>",
 ]
 
 
