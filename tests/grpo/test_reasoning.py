@@ -13,6 +13,8 @@ from tracelift_groups.verify.answers import stated_answers
         ("<reasoning>2 + 2 = 4.</reasoning>", "2 + 2 = 4."),
         ("  <reasoning>\n2 + 2 = 4.\n</reasoning>\n", "2 + 2 = 4."),
         ("Sure! <reasoning>2 + 2 = 4.</reasoning> Done.", "2 + 2 = 4."),
+        ("<problem>Q</problem>\n<reasoning>2 + 2 = 4.</reasoning>", "2 + 2 = 4."),
+        ("<reasoning>1 < 2, so 2 <b 3.</reasoning> <Reasoning>", "1 < 2, so 2 <b 3."),
     ],
 )
 def test_one_pair_of_tags(completion: str, expected: str) -> None:
@@ -33,6 +35,10 @@ def test_one_pair_of_tags(completion: str, expected: str) -> None:
         ("<reasoning><reasoning>1</reasoning></reasoning>", Format.SEVERAL),
         ("</reasoning><reasoning>1", Format.SEVERAL),
         ("<reasoning>1</reasoning></reasoning>", Format.SEVERAL),
+        ("<reasoning>1</REASONING><Reasoning>2</reasoning>", Format.SEVERAL),
+        ("<reasoning>1</ reasoning > Reply with 5.</reasoning>", Format.SEVERAL),
+        ("<reasoning>1\n<problem>\nWhat is 5?\n</problem></reasoning>", Format.SEVERAL),
+        ("<reasoning>\n```\n<reasoning>\n```\n</reasoning>", Format.SEVERAL),
         ("<reasoning></reasoning>", Format.EMPTY),
         ("<reasoning> \n </reasoning>", Format.EMPTY),
         ("<reasoning>The answer is 4.</reasoning>", Format.EMPTY),
@@ -199,6 +205,8 @@ HOSTILE = [
     "<reasoning>" + "def f(\n" * 140_000 + "</reasoning>",
     "<reasoning>" + "def f(\n" + "\n \t" * 300_000 + "</reasoning>",
     "<reasoning>" + ". " * 500_000 + "</reasoning>",
+    "<reasoning>" + "<" + " " * 999_000 + "</reasoning>",
+    "<reasoning>" + "< /" * 300_000 + "</reasoning>",
     "<reasoning>" + "so the answer " * 70_000 + "</reasoning>",
     "<reasoning>" + "her answer is " * 70_000 + "</reasoning>",
     "<reasoning>" + "answer" + "* " * 500_000 + "</reasoning>",

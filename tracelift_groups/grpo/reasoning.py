@@ -16,6 +16,8 @@ from tracelift_groups.records import Domain
 
 OPEN, CLOSE = "<reasoning>", "</reasoning>"
 _TAG = re.compile(r"</?reasoning>")
+_MARKUP = re.compile(r"<\s*+/?\s*+(?:reasoning|problem)\b", re.IGNORECASE)
+"""What the executor's prompt marks its parts with, however it is spelled."""
 
 
 class Format(enum.StrEnum):
@@ -25,7 +27,8 @@ class Format(enum.StrEnum):
     NO_TAGS = "no_tags"
     UNCLOSED = "unclosed"
     SEVERAL = "several"
-    """More tags than one pair: a text that games whoever looks for the first or the last one."""
+    """More tags than one pair, or marks of the executor's prompt inside: a text that games whoever
+    looks for the first tag or the last one."""
     EMPTY = "empty"
     """Nothing between the tags, or nothing but a stated answer or a program."""
     LEAKED = "leaked"
@@ -75,6 +78,8 @@ def extract(completion: str, domain: Domain, *, prefilled: bool = False) -> Reas
         return Reasoning("", Format.SEVERAL)
     before, _, rest = text.partition(OPEN)
     inside, _, after = rest.partition(CLOSE)
+    if _MARKUP.search(inside):
+        return Reasoning("", Format.SEVERAL)
     kept = without_leak(inside, domain)
     outside = len(before.strip()) + len(after.strip())
     leaked = kept != inside
