@@ -220,6 +220,21 @@ def test_what_the_executor_does_itself_is_no_success(reason: str) -> None:
     assert score.parts["success"] == 0.0
 
 
+@pytest.mark.parametrize(("cut", "said"), [(True, 1), (False, 0)])
+def test_an_executor_that_never_ends_is_told_of_once(
+    cut: bool, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def reply(text: str | None, sample: int) -> str | Failed:
+        return Failed("truncated") if cut and sample else "42"
+
+    with rewarding(FakeExecutor(reply)) as reward:
+        for step in range(8):
+            reward([rollout(f"{step} {n}") for n in range(4)])
+    assert [record.message[:33] for record in caplog.records] == [
+        "22 of the executor's first 33 rep"
+    ] * said
+
+
 def test_a_score_does_not_depend_on_its_batch() -> None:
     texts = [GOOD, HALF, BAD, "1", "2", "3"]
     batch = [rollout(text, problem) for text in texts for problem in (PROBLEM, OTHER)]

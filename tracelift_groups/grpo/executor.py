@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tracelift_groups.grpo.formulas import Run
@@ -17,6 +19,8 @@ from tracelift_groups.llm.request import Answer, Failed, Request
 # failures are of the endpoint and say nothing.
 _ITS_OWN = frozenset({"truncated", "refused", "empty", "too_long"})
 _NO_REPLY = Run(passed=False, pass_rate=0.0, ran=None)
+_LOOKED_AT = 32
+_log = logging.getLogger(__name__)
 
 
 class Runs(NamedTuple):
@@ -47,6 +51,7 @@ class Executor:
 
     def __init__(self, model: Model, verifier: Verifier, settings: RewardSettings) -> None:
         self.model, self.verifier, self.settings = model, verifier, settings
+        self._replies = self._cut = 0
 
     async def run(self, problem: Problem, reasoning: str | None, count: int) -> Runs:
         """Run it several times on a problem, all at once.
@@ -75,9 +80,26 @@ class Executor:
             for sample in range(count)
         ]
         answers = await self.model.ask(requests)
+        self._watch(answers, requests[0].max_tokens if requests else 0)
         verdicts = await asyncio.gather(*(self._judge(problem, one) for one in answers))
         missing = next((one for one in verdicts if isinstance(one, str)), "")
         return Runs(tuple(one for one in verdicts if isinstance(one, Run)), missing)
+
+    def _watch(self, answers: Sequence[Answer], limit: int) -> None:
+        """Say so once where most of the first replies are cut: nothing could succeed."""
+        if self._replies >= _LOOKED_AT:
+            return
+        self._replies += len(answers)
+        self._cut += sum(isinstance(one, Failed) and one.reason == "truncated" for one in answers)
+        if self._replies >= _LOOKED_AT and 2 * self._cut > self._replies:
+            _log.warning(
+                "%d of the executor's first %d replies did not end within %d tokens and count as "
+                "no success: it thinks aloud, or has no end token; raise reward.max_tokens_math or "
+                "max_tokens_code, or turn its thinking off",
+                self._cut,
+                self._replies,
+                limit,
+            )
 
     async def _judge(self, problem: Problem, answer: Answer) -> Run | str:
         """What one reply is worth, or why nothing is known."""
