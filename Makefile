@@ -17,9 +17,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: $(VENV)/.ready
 	$(BIN)/tlg build --source sample --out $(RUN)
 	$(BIN)/tlg preview --source sample --groups 1
+	$(BIN)/tlg audit $(RUN)
 	$(BIN)/tlg train-rm $(RUN) --recipe tiny -o $(RUN)-rm
 	$(BIN)/tlg eval-rm $(RUN)-rm --on $(RUN)
 	$(BIN)/tlg convert $(RUN) --to tracelift -o $(RUN).jsonl
+	$(BIN)/tlg view $(RUN) --rm $(RUN)-rm
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -m "not slow and not gpu and not network"
