@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from tracelift_groups.errors import UserError
-from tracelift_groups.formats import read_tracelift
+from tracelift_groups.groupfiles import groups_of
 from tracelift_groups.perturb.template import dimensions_of
 from tracelift_groups.records import Domain, Group, Trace
 from tracelift_groups.rm.batch import TokenGroup
@@ -53,7 +53,7 @@ def read_split(source: Path, split: str) -> Iterator[Group]:
         if split in files:
             yield from read_groups(str(files[split]))
         return
-    for group in _read_file(source):
+    for group in groups_of(source):
         if (group.split or _dealt(group.problem)) == split:
             yield group
 
@@ -143,16 +143,6 @@ def _dimensions(group: Group) -> tuple[str, ...]:
 @cache
 def _usual_dimensions(domain: Domain) -> tuple[str, ...]:
     return dimensions_of(domain)
-
-
-def _read_file(path: Path) -> Iterator[Group]:
-    if not path.is_file():
-        raise UserError("no such file or run folder", where=str(path))
-    if path.suffix == ".parquet":
-        return read_groups(str(path))
-    if path.name.endswith((".jsonl", ".jsonl.gz")):
-        return read_tracelift(path)
-    raise UserError("not a run folder, .parquet or .jsonl file", where=str(path))
 
 
 def _dealt(problem: str) -> str:
