@@ -69,13 +69,13 @@ def push_folder(
     Raises:
         UserError: No token, no right, a wrong name, or a Hub that cannot be reached.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, utils
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-    from huggingface_hub.utils import disable_progress_bars
 
     token = require_token()
     if not sys.stderr.isatty():  # bars belong to a terminal
-        disable_progress_bars()
+        quiet: Any = utils
+        quiet.disable_progress_bars()
     require_hub("a push", way_out="use --dry-run to see what would be uploaded")
     api: Any = HfApi(token=token)
     try:
