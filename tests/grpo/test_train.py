@@ -125,13 +125,16 @@ def test_resuming_gives_the_same_parameters(
     planner: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run(planner, whole, steps=5, checkpoint_every=2, **changes)
+    changes |= {"steps": 5, "checkpoint_every": 2, "log_samples_every": 1}
+    run(planner, whole, **changes)
     for after in (1, 2, 1):
         with pytest.raises(Interrupted):
-            run(planner, parts, crashing(after), steps=5, checkpoint_every=2, **changes)
-    run(planner, parts, steps=5, checkpoint_every=2, **changes)
+            run(planner, parts, crashing(after), **changes)
+        torch.manual_seed(after)  # whatever else drew random numbers
+    run(planner, parts, **changes)
     assert same_weights(whole, parts)
-    assert rows(whole) == rows(parts)
+    for name in ("metrics.jsonl", "samples.jsonl"):
+        assert rows(whole, name) == rows(parts, name)
 
 
 def test_the_order_of_a_batch_and_its_size_change_nothing_but_rounding(
@@ -155,6 +158,18 @@ def test_another_recipe_does_not_overwrite(planner: Path, tmp_path: Path) -> Non
         run(planner, tmp_path / "out", steps=3)
     train(PROBLEMS, [], recipe_for(planner, steps=3), spaces, tmp_path / "out", resume=False)
     assert len(rows(tmp_path / "out")) == 3
+
+
+def test_another_planner_or_prompt_does_not_overwrite(planner: Path, tmp_path: Path) -> None:
+    start = make_planner(tmp_path / "start")
+    run(start, tmp_path / "out", steps=2)
+    recipe = recipe_for(start, steps=2)
+    Path(recipe.prompt).write_text("{{ problem }}!")
+    with pytest.raises(UserError, match="another recipe"):
+        train(PROBLEMS, [], recipe, spaces, tmp_path / "out")
+    make_planner(start, seed=1)
+    with pytest.raises(UserError, match="another recipe"):
+        run(start, tmp_path / "out", steps=2)
 
 
 def test_another_recipe_does_not_take_over_a_checkpoint(planner: Path, tmp_path: Path) -> None:
@@ -267,6 +282,59 @@ def test_the_held_out_success_is_that_of_the_most_likely_completion(
     train(PROBLEMS[:3], PROBLEMS[3:], recipe, reward, tmp_path / "out")
     assert asked[-1] == ["p4", "p5", "p6"]
     assert "held_out_success" in rows(tmp_path / "out")[1]
+
+
+def test_held_out_completions_are_greedy(planner: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(planner, steps=1, optim={"lr": 1e-12}, evaluate={"every": 1})
+    asked: list[list[str]] = []
+
+    def reward(rollouts: Sequence[Rollout]) -> list[Score]:
+        asked.append([one.completion for one in rollouts])
+        return spaces(rollouts)
+
+    train(PROBLEMS, PROBLEMS, recipe, reward, tmp_path / "out")
+    model = AutoModelForCausalLM.from_pretrained(planner)
+    tokenizer = AutoTokenizer.from_pretrained(planner)
+    for problem, found in zip(PROBLEMS, asked[-1], strict=True):
+        given = tokenizer(f"{problem.text}\n<reasoning>", return_tensors="pt")
+        out = model.generate(**given, max_new_tokens=10, do_sample=False)
+        own = out[0, given["input_ids"].shape[1] :]
+        assert tokenizer.decode(own, skip_special_tokens=True) == found
+
+
+def test_the_rate_follows_the_schedule(planner: Path, tmp_path: Path) -> None:
+    optim = {"lr": 0.01, "schedule": "linear", "warmup": 0.5}
+    run(planner, tmp_path / "out", steps=4, optim=optim)
+    assert [row["lr"] for row in rows(tmp_path / "out")] == pytest.approx(
+        [0.005, 0.01, 0.01, 0.005]
+    )
+
+
+def test_signs_of_a_gamed_reward_are_told_and_counted_over_a_restart(
+    planner: Path, tmp_path: Path
+) -> None:
+    """Sixteen of the first twenty steps pass before the crash, five more stand under the sign."""
+
+    def leaking(rollouts: Sequence[Rollout]) -> list[Score]:
+        return [
+            one._replace(parts={**one.parts, "leaked": 1.0}, value=0.5) for one in spaces(rollouts)
+        ]
+
+    calls = [0]
+
+    def crash(rollouts: Sequence[Rollout]) -> list[Score]:
+        calls[0] += 1
+        if calls[0] == 17:
+            raise Interrupted
+        return leaking(rollouts)
+
+    recipe = recipe_for(planner, steps=24, checkpoint_every=4)
+    with pytest.raises(Interrupted):
+        train(PROBLEMS, [], recipe, crash, tmp_path / "out")
+    seen: list[Report] = []
+    info = train(PROBLEMS, [], recipe, leaking, tmp_path / "out", on_report=seen.append)
+    assert info["signs"] == {"leaks": 5}
+    assert [one.step for one in seen if one.signs] == [20]
 
 
 def test_reports_are_given_after_every_step(planner: Path, tmp_path: Path) -> None:

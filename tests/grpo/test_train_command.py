@@ -64,11 +64,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_trains_on_a_run_with_a_local_executor(
     tlg: Tlg, sample_run: Path, model: Path, tmp_path: Path
 ) -> None:
+    executor = make_planner(tmp_path / "executor")
     short = tmp_path / "short.jinja"
     short.write_text("{{ problem[:20] }}")
     arguments = [
         "train-planner",
-        *("--groups", sample_run, "--planner", model, "--executor", f"local:{model}"),
+        *("--groups", sample_run, "--planner", model, "--executor", f"local:{executor}"),
         *("--mode", "exec_only", "-o", tmp_path / "out"),
         *("steps=2", "problems_per_step=2", "sampling.completions=2", "sampling.max_tokens=5"),
         *("reward.max_tokens_math=3", f"prompt={short}", f"reward.executor_prompt={short}"),
@@ -80,8 +81,10 @@ def test_it_trains_on_a_run_with_a_local_executor(
     again = tlg(*arguments, "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["steps"] == 2
-    follow = tlg("train-planner", *arguments[1:-7], "--executor", f"local:{tmp_path / 'out'}")
-    assert follow.returncode == 2  # the folder holds another training
+    make_planner(executor, seed=1)  # another executor in the same place
+    other = tlg(*arguments)
+    assert other.returncode == 2
+    assert "another recipe or other data" in other.stderr
 
 
 @pytest.mark.parametrize(
