@@ -1,6 +1,6 @@
 """The learning proof: does the executor-grounded reward make a planner better, and in which way?
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.learn.run OUT [--steps 100] [--seeds 3]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.learn.run OUT [--steps 120] [--seeds 3]
 
 One stage after the other, each skipped where its outcome lies in OUT already: problems and their
 groups, a base model, from it the frozen executor, the starting planner and the reward model, GRPO
@@ -222,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", choices=SIZES, default="cpu")
-    parser.add_argument("--steps", type=int, default=100, help="of each GRPO run")
+    parser.add_argument("--steps", type=int, default=120, help="of each GRPO run")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only-seed", type=int, help="train this seed alone")
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
