@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from tracelift_groups.errors import UserError
 from tracelift_groups.records import Domain, Group
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,9 @@ def read_problems(source: Path, split: str | None = None) -> list[Problem]:
 
     problems = [Problem.of(group) for group in groups_of(source, split)]
     usable = sorted((one for one in problems if one.verifiable), key=lambda one: one.problem_id)
+    if usable and len(usable) < len(problems):
+        left_out = len(problems) - len(usable)
+        _log.warning("%s: %d problems have neither answer nor tests, left out", source, left_out)
     if not usable:
         what = "no problem has an answer or tests" if problems else "there are no groups"
         raise UserError(what, where=str(source), way_out="give a run of tlg build")
