@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from tracelift_groups.grpo.reward import ScoreRollouts
 from tracelift_groups.rm.tokenizer import load_tokenizer
 from tracelift_groups.store import write_atomically
 
+_log = logging.getLogger(__name__)
+
 
 def trl_arguments(recipe: PlannerRecipe, out: Path, extra: Mapping[str, Any]) -> dict[str, Any]:
     """Translate a recipe to ``GRPOConfig``'s arguments.
@@ -31,10 +34,14 @@ def trl_arguments(recipe: PlannerRecipe, out: Path, extra: Mapping[str, Any]) ->
     Raises:
         UserError: The recipe asks for something that TRL does in another way.
     """
-    if recipe.sampling.prefill:
-        raise UserError(
-            "the TRL backend gives the planner no opening tag", where="sampling.prefill"
-        )
+    for key, asked, instead in (
+        ("sampling.prefill", recipe.sampling.prefill, "TRL gives the planner no opening tag"),
+        ("loss.correction", recipe.loss.correction != "none", "give TRL's own with --trl"),
+    ):
+        if asked:
+            raise UserError("the TRL backend does not do this", where=key, way_out=instead)
+    if recipe.evaluate.every is not None:
+        _log.warning("evaluate.every is left out with TRL: measure with tlg eval-planner")
     loss, optim, sampling = recipe.loss, recipe.optim, recipe.sampling
     import torch
 

@@ -45,9 +45,14 @@ def test_it_trains_and_logs_what_was_measured(tmp_path: Path) -> None:
 
 def test_what_trl_does_in_another_way_is_refused(tmp_path: Path) -> None:
     planner = make_planner(tmp_path / "start")
-    with pytest.raises(UserError, match=r"sampling\.prefill"):
-        trl_arguments(recipe_for(planner), tmp_path, {})
-    recipe = recipe_for(planner, sampling={"completions": 4})
+    plain = {"completions": 4}
+    for key, changes in (
+        ("sampling.prefill", {}),
+        ("loss.correction", {"sampling": plain, "loss": {"correction": "truncated"}}),
+    ):
+        with pytest.raises(UserError, match=key):
+            trl_arguments(recipe_for(planner, **changes), tmp_path, {})
+    recipe = recipe_for(planner, sampling=plain)
     with pytest.raises(UserError, match="no_such_option"):
         train_with_trl(PROBLEMS, recipe, spaces, tmp_path / "out", extra={"no_such_option": 1})
 
